@@ -1,0 +1,63 @@
+#include <algorithm>
+#include <cctype>
+
+#include "codegen/codegen.h"
+#include "ir/error.h"
+
+namespace seqc::codegen {
+namespace {
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+  return text;
+}
+
+/// Text inside a C comment.
+std::string comment_safe(std::string text) {
+  for (size_t at; (at = text.find("*/")) != std::string::npos;) text.replace(at, 2, "* /");
+  return text;
+}
+
+}  // namespace
+
+std::string c_header(const ir::Function& function, const std::string& name) {
+  const std::string guard = upper(name) + "_H";
+  std::string text = fmt::format("/* {} - compiled by seqc.\n *\n", name);
+  const ir::Block& body = function.body();
+  text += " * Inputs, in order:\n";
+  for (size_t i = 0; i < body.argument_count(); ++i)
+    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(body.argument(i)->name()), comment_safe(body.argument(i)->type().str()));
+  text += " * Outputs, in order:\n";
+  const auto& returned = body.terminator()->operands();
+  for (size_t i = 0; i < returned.size(); ++i)
+    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(function.output_names[i]), comment_safe(returned[i]->type().str()));
+  text += fmt::format(
+      R"( *
+ * How to run it is told in seqc.h:
+ *   const seqc_model* model = {0}_model();
+ *   model->prepare(inputs, outputs, &bytes); ... model->run(inputs, outputs, workspace, NULL);
+ */
+#ifndef {1}
+#define {1}
+
+#include "seqc.h"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+enum {{ {2}_INPUTS = {3}, {2}_OUTPUTS = {4} }};
+
+/* Never NULL; lives as long as the library. */
+const seqc_model* {0}_model(void);
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+)",
+      name, guard, upper(name), body.argument_count(), returned.size());
+  return text;
+}
+
+}  // namespace seqc::codegen

@@ -1,0 +1,57 @@
+/// From a function in kernel form to native code: just in time, or ahead of time into files.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/ir.h"
+#include "runtime/seqc.h"
+
+namespace seqc::codegen {
+
+/// The machine to generate code for.
+struct Target {
+  std::string triple;    ///< empty: the host's
+  std::string cpu;       ///< as in LLVM's -mcpu; empty: the host's (or the baseline, when the triple is another one)
+  std::string features;  ///< "+avx2,-fma" in LLVM's names, on top of the CPU's
+};
+
+/// What passes need to know of a target.
+struct TargetInfo {
+  int64_t vector_lanes;      ///< f32 elements of a vector register
+  int64_t vector_registers;
+  std::string description;   ///< "x86_64-pc-linux-gnu znver4", for people
+};
+
+/// Throws Error(BadInput) for a triple, CPU or feature that LLVM does not know.
+TargetInfo describe(const Target& target);
+
+/// A compiled function, ready to run in this process. Immutable; may be used by many threads.
+class CompiledModel {
+ public:
+  virtual ~CompiledModel() = default;
+  virtual const seqc_model& model() const = 0;
+  virtual size_t code_bytes() const = 0;
+};
+
+/// Compiles `function` (in kernel form, see passes/pipeline.cpp; it must outlive nothing: all is copied).
+std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {});
+
+enum class EmitKind { SharedLibrary, StaticLibrary, Object, Assembly, Llvm };
+
+struct EmittedFile {
+  std::string path;
+  size_t bytes;
+};
+
+/// Writes one file of the given kind, whole or not at all. `name` prefixes the exported symbols (`NAME_model`) and must
+/// be a C identifier. Throws Error(BadInput) when the file cannot be written.
+EmittedFile emit(const ir::Function& function, const Target& target, EmitKind kind, const std::string& name,
+                 const std::string& path);
+
+/// The text of the C header that belongs to a built library.
+std::string c_header(const ir::Function& function, const std::string& name);
+
+}  // namespace seqc::codegen

@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <limits>
+
+#include "codegen/kernel_llvm.h"
+#include "ir/error.h"
+
+namespace seqc::codegen {
+namespace {
+
+using ir::DType;
+using ir::ReduceKind;
+
+/// The value that leaves the other operand of the reduction unchanged.
+llvm::Constant* neutral(Emitter& e, ReduceKind kind, DType type) {
+  llvm::Type* element = register_type(e.getContext(), type);
+  const auto real = [&](double value) { return llvm::ConstantFP::get(element, value); };
+  const auto integer = [&](const llvm::APInt& value) { return llvm::ConstantInt::get(e.getContext(), value); };
+  const auto bits = static_cast<unsigned>(8 * ir::size_of(type));
+  const bool with_sign = ir::is_signed_integer(type);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  switch (kind) {
+    case ReduceKind::Sum: return llvm::Constant::getNullValue(element);
+    case ReduceKind::Prod:
+      return ir::is_float(type) ? real(1) : static_cast<llvm::Constant*>(llvm::ConstantInt::get(element, 1));
+    case ReduceKind::Max:
+      if (ir::is_float(type)) return real(-kInfinity);
+      return integer(with_sign ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getMinValue(bits));
+    case ReduceKind::Min:
+      if (ir::is_float(type)) return real(kInfinity);
+      return integer(with_sign ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits));
+  }
+  internal_error(__FILE__, __LINE__, "kind", "unknown reduction");
+}
+
+}  // namespace
+
+llvm::Value* neutral_element(Emitter& e, ReduceKind kind, DType type, int64_t lanes) {
+  return e.splat(neutral(e, kind, type), lanes);
+}
+
+llvm::Value* combine(Emitter& e, ReduceKind kind, DType type, llvm::Value* a, llvm::Value* b) {
+  const bool real = ir::is_float(type), with_sign = ir::is_signed_integer(type);
+  switch (kind) {
+    case ReduceKind::Sum: return real ? e.CreateFAdd(a, b) : e.CreateAdd(a, b);
+    case ReduceKind::Prod: return real ? e.CreateFMul(a, b) : e.CreateMul(a, b);
+    case ReduceKind::Max:
+    case ReduceKind::Min: {
+      const bool larger = kind == ReduceKind::Max;
+      if (!real) {
+        const auto id = with_sign ? (larger ? llvm::Intrinsic::smax : llvm::Intrinsic::smin)
+                                  : (larger ? llvm::Intrinsic::umax : llvm::Intrinsic::umin);
+        return e.CreateBinaryIntrinsic(id, a, b);
+      }
+      llvm::Value* ordered = larger ? e.CreateFCmpOGT(a, b) : e.CreateFCmpOLT(a, b);
+      return e.CreateSelect(e.CreateFCmpUNO(a, a), a, e.CreateSelect(ordered, a, b));
+    }
+  }
+  internal_error(__FILE__, __LINE__, "kind", "unknown reduction");
+}
+
+namespace {
+
+/// Generates a reduction: loops over the result, inside them loops over the reduced dims. Lanes run over the result's
+/// last dim when the operand's last dim stays, else over the operand's last dim; their partial results are then
+/// combined in a fixed tree.
+class ReduceKernel {
+ public:
+  explicit ReduceKernel(Frame& f) : f_(f), e_(f.e) {
+    for (const ir::Op* op : f.region().op_list())
+      if (op->code() == ir::Opcode::Reduce) reduce_ = op;
+    const auto& attr = reduce_->as<ir::ReduceAttr>();
+    kind_ = attr.kind;
+    type_ = reduce_->result()->dtype();
+    const ir::Shape& from = reduce_->operand(0)->shape();
+    kept_ = reduce_->result()->shape().size();
+    // Variables: first the result's dims, then the reduced ones.
+    int kept = 0;
+    for (size_t i = 0; i < from.size(); ++i) {
+      const bool reduced = std::binary_search(attr.axes.begin(), attr.axes.end(), static_cast<int64_t>(i));
+      const int variable = reduced ? static_cast<int>(kept_ + reduced_sizes_.size()) : kept++;
+      if (reduced) reduced_sizes_.push_back(from[i]);
+      operand_at_.push_back({Dim(0), variable, Dim(1)});
+    }
+    across_ = !from.empty() && !attr.axes.empty() && attr.axes.back() + 1 == static_cast<int64_t>(from.size());
+    point_.variables.assign(kept_ + reduced_sizes_.size(), nullptr);
+  }
+
+  void emit() { result_loops(0); }
+
+ private:
+  void result_loops(size_t depth) {
+    const ir::Shape& domain = reduce_->result()->shape();
+    if (depth == kept_) {  // every dim of the result has its own loop
+      if (kept_ == 0)
+        e_.when(e_.CreateICmpEQ(f_.thread, e_.i64(0)), [&] { element(); });
+      else
+        element();
+      return;
+    }
+    const bool lanes_here = !across_ && depth + 1 == kept_;
+    point_.lanes = lanes_here ? choose_lanes(e_.machine, domain[depth]) : 1;
+    llvm::Value *begin = e_.i64(0), *end = f_.dim(domain[depth]);
+    if (depth == split()) std::tie(begin, end) = thread_share(f_, end, point_.lanes);
+    if (!lanes_here) {
+      e_.loop(begin, end, 1, [&](llvm::Value* i) {
+        point_.variables[depth] = i;
+        result_loops(depth + 1);
+      });
+      return;
+    }
+    const int64_t lanes = point_.lanes;
+    lane_loop(e_, domain[depth], begin, end, lanes, [&](llvm::Value* i, llvm::Value* mask) {
+      point_.variables[depth] = i;
+      point_.lane_variable = static_cast<int>(depth);
+      point_.lanes = lanes;
+      point_.mask = mask;
+      element();
+    });
+  }
+
+  size_t split() const {
+    const ir::Shape& domain = reduce_->result()->shape();
+    size_t at = 0;
+    while (at + 1 < kept_ && domain[at] == Dim(1)) ++at;
+    return at;
+  }
+
+  /// One element (or one vector) of the result: reduce, then the epilogue.
+  void element() {
+    const LoopPoint outside = point_;
+    llvm::Value* result = nullptr;
+    if (across_) {
+      const int64_t lanes = choose_lanes(e_.machine, reduced_sizes_.back());
+      result = fold_lanes(reduced_loops(0, neutral_element(e_, kind_, type_, lanes), lanes), lanes);
+    } else {
+      result = reduced_loops(0, neutral_element(e_, kind_, type_, point_.lanes), 1);
+    }
+    point_ = outside;
+    LoopPoint point = outside;
+    point.variables.resize(kept_);
+    Evaluator evaluate(f_, point);
+    evaluate.bind(reduce_->result(), identity_coordinates(kept_), result);
+    const Access dense{nullptr, Dim(0), row_major_strides(reduce_->result()->shape())};
+    for (size_t i = 0; i < f_.yielded().size(); ++i)
+      evaluate.store(evaluate.value(f_.yielded()[i], identity_coordinates(kept_)), f_.kernel.result(i), dense);
+  }
+
+  llvm::Value* reduced_loops(size_t depth, llvm::Value* initial, int64_t lanes) {
+    if (depth == reduced_sizes_.size()) {
+      Evaluator evaluate(f_, point_);
+      return combine(e_, kind_, type_, initial, evaluate.value(reduce_->operand(0), operand_at_));
+    }
+    const Dim& size = reduced_sizes_[depth];
+    const size_t variable = kept_ + depth;
+    llvm::Value* end = f_.dim(size);
+    if (depth + 1 < reduced_sizes_.size() || !across_ || lanes == 1) {
+      return e_.loop(e_.i64(0), end, 1, {initial}, [&](llvm::Value* i, const Emitter::Carried& carried) {
+        point_.variables[variable] = i;
+        return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
+      })[0];
+    }
+    point_.lane_variable = static_cast<int>(variable);
+    point_.lanes = lanes;
+    llvm::Value* whole = e_.CreateSub(end, e_.CreateURem(end, e_.i64(lanes)));
+    llvm::Value* sums = e_.loop(e_.i64(0), whole, lanes, {initial}, [&](llvm::Value* i, const Emitter::Carried& carried) {
+      point_.variables[variable] = i;
+      point_.mask = nullptr;
+      return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
+    })[0];
+    if (size.is_constant() && size.constant() % lanes == 0) return sums;
+    // The rest of the row, absent lanes left as they are. The loop runs once at most.
+    llvm::Value* mask = e_.CreateICmpSLT(e_.lane_numbers(lanes), e_.splat(e_.CreateSub(end, whole), lanes));
+    return e_.loop(whole, end, lanes, {sums}, [&](llvm::Value* i, const Emitter::Carried& carried) {
+      point_.variables[variable] = i;
+      point_.mask = mask;
+      llvm::Value* combined = reduced_loops(depth + 1, carried[0], lanes);
+      return Emitter::Carried{e_.CreateSelect(mask, combined, carried[0])};
+    })[0];
+  }
+
+  llvm::Value* fold_lanes(llvm::Value* vector, int64_t lanes) {
+    while (lanes > 1) {
+      lanes /= 2;
+      std::vector<int> low, high;
+      for (int64_t i = 0; i < lanes; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + lanes));
+      llvm::Value *a = e_.CreateShuffleVector(vector, low), *b = e_.CreateShuffleVector(vector, high);
+      if (lanes == 1) a = e_.CreateExtractElement(a, uint64_t{0}), b = e_.CreateExtractElement(b, uint64_t{0});
+      vector = combine(e_, kind_, type_, a, b);
+    }
+    return vector;
+  }
+
+  Frame& f_;
+  Emitter& e_;
+  const ir::Op* reduce_ = nullptr;
+  ReduceKind kind_;
+  DType type_;
+  size_t kept_;
+  std::vector<Dim> reduced_sizes_;
+  Coordinates operand_at_;
+  bool across_;  // lanes run over a reduced dim
+  LoopPoint point_;
+};
+
+}  // namespace
+
+void emit_reduce(Frame& f) { ReduceKernel(f).emit(); }
+
+}  // namespace seqc::codegen

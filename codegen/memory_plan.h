@@ -1,0 +1,42 @@
+/// Where every value of a function in kernel form lives: one arena whose layout is symbolic in the dims.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace seqc::codegen {
+
+enum class Place {
+  Arena,      ///< at `offset` in the workspace
+  Output,     ///< the caller's memory of output `index`
+  ScanEmit,   ///< element t of what the enclosing scan's result `owner` collects
+  Alternate,  ///< two halves at `offset`, taken in turn by the steps of the enclosing loop: carried values
+  IfResult,   ///< the memory of the enclosing if's result `owner`
+};
+
+struct Storage {
+  Place place;
+  size_t slot = 0;              ///< Arena, Alternate
+  size_t index = 0;             ///< Output
+  const ir::Value* owner = nullptr;  ///< ScanEmit, IfResult
+};
+
+struct MemoryPlan {
+  /// For results of kernels, emitted results of scans, results of ifs. Views and carries are pointers into these.
+  std::map<const ir::Value*, Storage> storage;
+  /// Sizes of the arena's slots in bytes, multiples of the alignment, in order of address.
+  std::vector<ir::Dim> slots;
+
+  ir::Dim arena_bytes() const;
+};
+
+/// Bytes of a value, rounded up to whole cache lines.
+ir::Dim padded_bytes(const ir::Type& type);
+
+/// Plans the memory of `function`. Two values share a slot when the one is dead before the other is born and the slot's
+/// size provably suffices for all values of the dims.
+MemoryPlan plan_memory(const ir::Function& function);
+
+}  // namespace seqc::codegen

@@ -1,0 +1,449 @@
+#include "codegen/program_llvm.h"
+
+#include <algorithm>
+#include <set>
+
+#include "codegen/kernel_llvm.h"
+#include "codegen/memory_plan.h"
+#include "ir/error.h"
+#include "runtime/seqc.h"
+
+namespace seqc::codegen {
+namespace {
+
+using ir::Opcode;
+
+/// The workspace begins with what the threads of one call share.
+constexpr int64_t kHeaderBytes = 256;
+constexpr int64_t kArrivedAt = 64, kGenerationAt = 128;  // the barrier's counters, on cache lines of their own
+
+/// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes.
+struct KernelSignature {
+  std::vector<const ir::Value*> buffers;
+  std::set<std::string> symbols;
+};
+
+void collect_attribute_symbols(const ir::Attr& attr, std::set<std::string>& out) {
+  const auto collect = [&]<class F>(const F& field) {
+    if constexpr (std::is_same_v<F, ir::Dim>)
+      field.collect_symbols(out);
+    else if constexpr (std::is_same_v<F, ir::Shape>)
+      for (const ir::Dim& dim : field) dim.collect_symbols(out);
+  };
+  std::visit([&](auto copy) { copy.visit([&](const char*, const auto& field, const auto&) { collect(field); }); }, attr);
+}
+
+KernelSignature signature(const ir::Op& kernel) {
+  KernelSignature result;
+  std::set<const ir::Value*> seen;
+  const auto note_type = [&](const ir::Value* value) {
+    for (const ir::Dim& dim : value->shape()) dim.collect_symbols(result.symbols);
+  };
+  for (const ir::Op* op : kernel.region().op_list()) {
+    collect_attribute_symbols(op->attr(), result.symbols);
+    for (const ir::Value* operand : op->operands()) {
+      note_type(operand);
+      const bool immediate = operand->is_constant() && operand->rank() == 0 && op->code() != Opcode::Pack;
+      if (is_defined_inside(operand, kernel.region()) || immediate || !seen.insert(operand).second) continue;
+      result.buffers.push_back(operand);
+    }
+    for (size_t i = 0; i < op->result_count(); ++i) note_type(op->result(i));
+  }
+  return result;
+}
+
+/// Generates the function that runs a model's kernels in order on one thread of a call.
+class BodyGenerator {
+ public:
+  BodyGenerator(llvm::Module& module, const ir::Function& function, const Machine& machine, const ProgramOptions& options)
+      : module_(module), context_(module.getContext()), function_(function), machine_(machine), options_(options),
+        plan_(plan_memory(function)), abi_(context_), body_(create_body()),
+        e_(llvm::BasicBlock::Create(context_, "entry", body_), machine) {}
+
+  llvm::Function* generate() {
+    llvm::Value* call = body_->getArg(0);
+    thread_ = body_->getArg(1);
+    const auto field = [&](int64_t index, llvm::Type* type) {
+      return e_.CreateLoad(type, e_.CreateInBoundsGEP(e_.getInt64Ty(), call, e_.i64(index)));
+    };
+    inputs_ = field(0, e_.getPtrTy());
+    outputs_ = field(1, e_.getPtrTy());
+    threads_ = field(2, e_.getInt64Ty());
+    call_ = call;
+    symbols_ = load_symbols(e_, function_, abi_, inputs_);
+    llvm::Value* offset = e_.i64(kHeaderBytes);
+    for (const ir::Dim& slot : plan_.slots) {
+      slot_offsets_.push_back(offset);
+      offset = e_.add(offset, e_.dim(slot, symbols_));
+    }
+    for (size_t i = 0; i < function_.body().argument_count(); ++i)
+      pointers_[function_.body().argument(i)] = tensor_data(inputs_, i);
+    emit_block(function_.body());
+    e_.CreateRetVoid();
+    return body_;
+  }
+
+  ir::Dim workspace_bytes() const { return plan_.arena_bytes() + ir::Dim(kHeaderBytes); }
+  std::vector<std::pair<std::string, const ir::Tensor*>> externals;
+
+ private:
+  llvm::Function* create_body() {
+    auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context_),
+                                         {llvm::PointerType::getUnqual(context_), llvm::Type::getInt64Ty(context_)}, false);
+    return llvm::Function::Create(type, llvm::Function::InternalLinkage, "body", module_);
+  }
+
+  llvm::Value* tensor_data(llvm::Value* tensors, size_t i) {
+    return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(abi_.tensor, tensors, {e_.getInt32(static_cast<uint32_t>(i)), e_.getInt32(0)}));
+  }
+
+  // --- where values are ---------------------------------------------------------------------------------------------
+
+  llvm::Value* pointer(const ir::Value* value) {
+    if (const auto it = pointers_.find(value); it != pointers_.end()) return it->second;
+    if (value->is_constant()) {
+      llvm::Value*& data = constants_[value];
+      return data ? data : data = constant_data(value);
+    }
+    SEQC_CHECK(value->op(), "code generation: value {} has no memory", value->name());
+    const ir::Op& op = *value->op();
+    if (op.code() == Opcode::Reshape) return pointer(op.operand(0));
+    if (op.code() == Opcode::Slice) return slice_pointer(op);
+    internal_error(__FILE__, __LINE__, "memory", fmt::format("result of {} has no memory", op.info().mnemonic));
+  }
+
+  llvm::Value* slice_pointer(const ir::Op& op) {
+    const auto& attr = op.as<ir::SliceAttr>();
+    const auto strides = row_major_strides(op.operand(0)->shape());
+    ir::Dim offset(0);
+    for (size_t i = 0; i < strides.size(); ++i) offset = offset + strides[i] * attr.starts[i];
+    return e_.element_address(pointer(op.operand(0)), op.result()->dtype(), e_.dim(offset, symbols_));
+  }
+
+  llvm::Value* constant_data(const ir::Value* value) {
+    const ir::Tensor& tensor = value->constant();
+    const std::string name = fmt::format("constant_{}", constants_.size());
+    if (!options_.embed_constants) {
+      externals.emplace_back(name, &tensor);
+      auto* global = new llvm::GlobalVariable(module_, e_.getInt8Ty(), true, llvm::GlobalValue::ExternalLinkage, nullptr, name);
+      global->setDSOLocal(false);
+      return global;
+    }
+    // A vector's width of zeros behind the data lets kernels read whole vectors at its end.
+    std::string bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size());
+    bytes.resize(bytes.size() + SEQC_ALIGNMENT);
+    auto* data = llvm::ConstantDataArray::getRaw(bytes, bytes.size(), e_.getInt8Ty());
+    auto* global = new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, name);
+    global->setAlignment(llvm::Align(SEQC_ALIGNMENT));
+    return global;
+  }
+
+  llvm::Value* slot_pointer(size_t slot) {
+    return e_.CreateInBoundsGEP(e_.getInt8Ty(), call_, slot_offsets_[slot]);
+  }
+
+  /// The memory in which the value being computed now belongs.
+  llvm::Value* place(const ir::Value* value) {
+    const Storage& storage = plan_.storage.at(value);
+    switch (storage.place) {
+      case Place::Arena: return slot_pointer(storage.slot);
+      case Place::Output: return tensor_data(outputs_, storage.index);
+      case Place::IfResult: return pointer(storage.owner);
+      case Place::ScanEmit: {
+        llvm::Value* at = e_.mul(element_.at(value->op()->parent()), e_.dim(element_count(value->shape()), symbols_));
+        return e_.element_address(pointer(storage.owner), value->dtype(), at);
+      }
+      case Place::Alternate: {
+        llvm::Value* odd = e_.CreateAnd(step_.at(value->op()->parent()), e_.i64(1));
+        llvm::Value* half = e_.mul(odd, e_.dim(padded_bytes(value->type()), symbols_));
+        return e_.CreateInBoundsGEP(e_.getInt8Ty(), slot_pointer(storage.slot), half);
+      }
+    }
+    internal_error(__FILE__, __LINE__, "place", "unknown place");
+  }
+
+  // --- ops ------------------------------------------------------------------------------------------------------------
+
+  void emit_block(const ir::Block& block) {
+    for (const ir::Op* op : block.op_list()) {
+      switch (op->code()) {
+        case Opcode::Kernel: call_kernel(*op); break;
+        case Opcode::Scan: emit_scan(*op); break;
+        case Opcode::Loop: emit_loop(*op); break;
+        case Opcode::If: emit_if(*op); break;
+        case Opcode::Yield:
+        case Opcode::Return: break;
+        default:
+          SEQC_CHECK(op->code() == Opcode::Reshape || op->code() == Opcode::Slice, "code generation: {} outside a kernel",
+                     op->info().mnemonic);
+          pointers_[op->result()] = pointer(op->result());
+      }
+    }
+  }
+
+  void call_kernel(const ir::Op& kernel) {
+    const KernelSignature sig = signature(kernel);
+    std::vector<llvm::Value*> arguments;
+    for (const ir::Value* buffer : sig.buffers) arguments.push_back(pointer(buffer));
+    for (size_t i = 0; i < kernel.result_count(); ++i)
+      arguments.push_back(pointers_[kernel.result(i)] = place(kernel.result(i)));
+    for (const std::string& symbol : sig.symbols) arguments.push_back(symbols_.at(symbol));
+    arguments.push_back(thread_);
+    arguments.push_back(threads_);
+    e_.CreateCall(kernel_function(kernel, sig), arguments);
+    emit_barrier();
+  }
+
+  llvm::Function* kernel_function(const ir::Op& kernel, const KernelSignature& sig) {
+    llvm::Type *pointer = e_.getPtrTy(), *i64 = e_.getInt64Ty();
+    const size_t buffers = sig.buffers.size() + kernel.result_count();
+    std::vector<llvm::Type*> types(buffers, pointer);
+    types.insert(types.end(), sig.symbols.size() + 2, i64);
+    const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
+    auto* function = llvm::Function::Create(llvm::FunctionType::get(e_.getVoidTy(), types, false),
+                                            llvm::Function::InternalLinkage, "kernel_" + hint, module_);
+    function->addFnAttr(llvm::Attribute::NoUnwind);
+    for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
+    Emitter e(llvm::BasicBlock::Create(context_, "entry", function), machine_);
+    Frame frame{e, kernel, {}, {}, nullptr, nullptr};
+    unsigned argument = 0;
+    for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
+    for (size_t i = 0; i < kernel.result_count(); ++i) frame.pointers[kernel.result(i)] = function->getArg(argument++);
+    for (const std::string& symbol : sig.symbols) frame.symbols[symbol] = function->getArg(argument++);
+    frame.thread = function->getArg(argument++);
+    frame.threads = function->getArg(argument++);
+    switch (kernel.as<ir::KernelAttr>().kind) {
+      case ir::KernelKind::Map: emit_map(frame); break;
+      case ir::KernelKind::Contract: emit_contract(frame); break;
+      case ir::KernelKind::Reduce: emit_reduce(frame); break;
+      case ir::KernelKind::Window: emit_window(frame); break;
+      case ir::KernelKind::Move: emit_move(frame); break;
+    }
+    e.CreateRetVoid();
+    return function;
+  }
+
+  /// The persistent kernel of a recurrence: the time loop stands here, its phases are calls.
+  void emit_scan(const ir::Op& scan) {
+    const auto& attr = scan.as<ir::ScanAttr>();
+    const auto carries = static_cast<size_t>(attr.carries);
+    const ir::Block& region = scan.region();
+    llvm::Value* length = e_.dim(attr.length, symbols_);
+    Emitter::Carried initial;
+    for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(scan.operand(i)));
+    for (size_t i = carries; i < scan.result_count(); ++i) pointers_[scan.result(i)] = place(scan.result(i));
+    std::vector<llvm::Value*> scanned;
+    for (size_t i = carries; i < scan.operands().size(); ++i) scanned.push_back(pointer(scan.operand(i)));
+    const auto finals = e_.loop(e_.i64(0), length, 1, initial, [&](llvm::Value* t, const Emitter::Carried& current) {
+      llvm::Value* element = attr.reverse ? e_.CreateSub(e_.CreateSub(length, e_.i64(1)), t) : t;
+      step_[&region] = t;
+      element_[&region] = element;
+      for (size_t i = 0; i < carries; ++i) pointers_[region.argument(i)] = current[i];
+      for (size_t i = carries; i < region.argument_count(); ++i) {
+        const ir::Value* slice = region.argument(i);
+        pointers_[slice] = e_.element_address(scanned[i - carries], slice->dtype(),
+                                              e_.mul(element, e_.dim(element_count(slice->shape()), symbols_)));
+      }
+      emit_block(region);
+      Emitter::Carried next;
+      for (size_t i = 0; i < carries; ++i) next.push_back(pointer(region.terminator()->operand(i)));
+      return next;
+    });
+    for (size_t i = 0; i < carries; ++i) pointers_[scan.result(i)] = finals[i];
+  }
+
+  void emit_loop(const ir::Op& loop) {
+    const ir::Block& region = loop.region();
+    const size_t carries = loop.operands().size() - 2;
+    const auto load_condition = [&](const ir::Value* value) {
+      return e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(value)), e_.getInt8(0));
+    };
+    llvm::Value* count = e_.CreateLoad(e_.getInt64Ty(), pointer(loop.operand(0)));
+    llvm::Value* runs = e_.CreateAnd(load_condition(loop.operand(1)), e_.CreateICmpSLT(e_.i64(0), count));
+    auto* before = e_.GetInsertBlock();
+    auto* head = llvm::BasicBlock::Create(context_, "loop", body_);
+    auto* after = llvm::BasicBlock::Create(context_, "done", body_);
+    std::vector<llvm::Value*> initial;
+    for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(loop.operand(i + 2)));
+    // The step number is read by kernels through memory that belongs to this thread.
+    llvm::Value* step_memory = step_slot();
+    e_.CreateCondBr(runs, head, after);
+    e_.SetInsertPoint(head);
+    auto* step = e_.CreatePHI(e_.getInt64Ty(), 2);
+    step->addIncoming(e_.i64(0), before);
+    std::vector<llvm::PHINode*> current;
+    for (size_t i = 0; i < carries; ++i) {
+      current.push_back(e_.CreatePHI(e_.getPtrTy(), 2));
+      current[i]->addIncoming(initial[i], before);
+      pointers_[region.argument(i + 1)] = current[i];
+    }
+    e_.CreateStore(step, step_memory);
+    pointers_[region.argument(0)] = step_memory;
+    step_[&region] = step;
+    emit_block(region);
+    const ir::Op& yield = *region.terminator();
+    llvm::Value* following = e_.add(step, e_.i64(1));
+    llvm::Value* again = e_.CreateAnd(load_condition(yield.operand(0)), e_.CreateICmpSLT(following, count));
+    // Nobody may overwrite the condition before all threads have read it.
+    emit_barrier();
+    std::vector<llvm::Value*> next;
+    for (size_t i = 0; i < carries; ++i) next.push_back(pointer(yield.operand(i + 1)));
+    auto* tail = e_.GetInsertBlock();
+    e_.CreateCondBr(again, head, after);
+    step->addIncoming(following, tail);
+    for (size_t i = 0; i < carries; ++i) current[i]->addIncoming(next[i], tail);
+    e_.SetInsertPoint(after);
+    for (size_t i = 0; i < carries; ++i) {
+      auto* final_pointer = e_.CreatePHI(e_.getPtrTy(), 2);
+      final_pointer->addIncoming(initial[i], before);
+      final_pointer->addIncoming(next[i], tail);
+      pointers_[loop.result(i)] = final_pointer;
+    }
+  }
+
+  llvm::Value* step_slot() {
+    llvm::IRBuilder<> entry(&body_->getEntryBlock(), body_->getEntryBlock().begin());
+    return entry.CreateAlloca(entry.getInt64Ty());
+  }
+
+  void emit_if(const ir::Op& op) {
+    for (size_t i = 0; i < op.result_count(); ++i) pointers_[op.result(i)] = place(op.result(i));
+    llvm::Value* condition =
+        e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(op.operand(0))), e_.getInt8(0));
+    auto* then_block = llvm::BasicBlock::Create(context_, "then", body_);
+    auto* else_block = llvm::BasicBlock::Create(context_, "else", body_);
+    auto* after = llvm::BasicBlock::Create(context_, "after", body_);
+    e_.CreateCondBr(condition, then_block, else_block);
+    // Pointers computed in one branch do not dominate the other.
+    const auto outside = pointers_;
+    for (size_t i = 0; i < 2; ++i) {
+      e_.SetInsertPoint(i == 0 ? then_block : else_block);
+      emit_block(op.region(i));
+      e_.CreateBr(after);
+      pointers_ = outside;
+    }
+    e_.SetInsertPoint(after);
+  }
+
+  // --- threads --------------------------------------------------------------------------------------------------------
+
+  /// All threads of the call wait for each other; nothing for a single one.
+  void emit_barrier() {
+    e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), [&] { e_.CreateCall(barrier(), {call_, threads_}); });
+  }
+
+  llvm::Function* barrier() {
+    if (barrier_) return barrier_;
+    auto* type = llvm::FunctionType::get(e_.getVoidTy(), {e_.getPtrTy(), e_.getInt64Ty()}, false);
+    barrier_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, "barrier", module_);
+    barrier_->addFnAttr(llvm::Attribute::NoInline);
+    Emitter e(llvm::BasicBlock::Create(context_, "entry", barrier_), machine_);
+    const auto counter = [&](int64_t at) { return e.CreateInBoundsGEP(e.getInt8Ty(), barrier_->getArg(0), e.i64(at)); };
+    llvm::Value *arrived = counter(kArrivedAt), *generation = counter(kGenerationAt);
+    const auto load = [&](llvm::Value* from) {
+      auto* value = e.CreateAlignedLoad(e.getInt32Ty(), from, llvm::Align(4));
+      value->setAtomic(llvm::AtomicOrdering::Acquire);
+      return value;
+    };
+    llvm::Value* mine = load(generation);
+    llvm::Value* before = e.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, e.getInt32(1), llvm::Align(4),
+                                            llvm::AtomicOrdering::AcquireRelease);
+    llvm::Value* last = e.CreateICmpEQ(e.CreateAdd(before, e.getInt32(1)),
+                                       e.CreateTrunc(barrier_->getArg(1), e.getInt32Ty()));
+    auto* open = llvm::BasicBlock::Create(context_, "open", barrier_);
+    auto* wait = llvm::BasicBlock::Create(context_, "wait", barrier_);
+    auto* done = llvm::BasicBlock::Create(context_, "done", barrier_);
+    e.CreateCondBr(last, open, wait);
+    e.SetInsertPoint(open);
+    e.CreateAlignedStore(e.getInt32(0), arrived, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+    e.CreateAlignedStore(e.CreateAdd(mine, e.getInt32(1)), generation, llvm::Align(4))
+        ->setAtomic(llvm::AtomicOrdering::Release);
+    e.CreateRetVoid();
+    e.SetInsertPoint(wait);
+    e.CreateCondBr(e.CreateICmpEQ(load(generation), mine), wait, done);
+    e.SetInsertPoint(done);
+    e.CreateRetVoid();
+    return barrier_;
+  }
+
+  llvm::Module& module_;
+  llvm::LLVMContext& context_;
+  const ir::Function& function_;
+  const Machine& machine_;
+  const ProgramOptions& options_;
+  MemoryPlan plan_;
+  AbiTypes abi_;
+  llvm::Function* body_;
+  Emitter e_;
+  llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
+  llvm::Function* barrier_ = nullptr;
+  Emitter::Symbols symbols_;
+  std::vector<llvm::Value*> slot_offsets_;
+  std::map<const ir::Value*, llvm::Value*> pointers_, constants_;
+  std::map<const ir::Block*, llvm::Value*> step_, element_;  // of the loop around a block: step, element of scanned values
+};
+
+/// run(inputs, outputs, workspace, threads): fills the shared header and runs the body on every thread.
+llvm::Function* emit_run(llvm::Module& module, llvm::Function* body, const Machine& machine) {
+  llvm::LLVMContext& context = module.getContext();
+  const AbiTypes abi(context);
+  llvm::Type* pointer = llvm::PointerType::getUnqual(context);
+  auto* run = llvm::Function::Create(
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, pointer, pointer}, false),
+      llvm::Function::InternalLinkage, "run", module);
+  llvm::Value *inputs = run->getArg(0), *outputs = run->getArg(1), *call = run->getArg(2), *threads = run->getArg(3);
+
+  auto* task = llvm::Function::Create(
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, llvm::Type::getInt32Ty(context)}, false),
+      llvm::Function::InternalLinkage, "task", module);
+  {
+    Emitter e(llvm::BasicBlock::Create(context, "entry", task), machine);
+    e.CreateCall(body, {task->getArg(0), e.CreateSExt(task->getArg(1), e.getInt64Ty())});
+    e.CreateRetVoid();
+  }
+
+  Emitter e(llvm::BasicBlock::Create(context, "entry", run), machine);
+  const auto header = [&](int64_t index) { return e.CreateInBoundsGEP(e.getInt64Ty(), call, e.i64(index)); };
+  e.CreateStore(inputs, header(0));
+  e.CreateStore(outputs, header(1));
+  e.CreateStore(e.i64(1), header(2));
+  e.CreateStore(e.i64(0), header(kArrivedAt / 8));
+  e.CreateStore(e.i64(0), header(kGenerationAt / 8));
+  auto* ask = llvm::BasicBlock::Create(context, "ask", run);
+  auto* many = llvm::BasicBlock::Create(context, "many", run);
+  auto* one = llvm::BasicBlock::Create(context, "one", run);
+  e.CreateCondBr(e.CreateIsNull(threads), one, ask);
+  e.SetInsertPoint(ask);
+  const auto field = [&](unsigned i, llvm::Type* type) { return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i)); };
+  llvm::Value* count = field(0, e.getInt32Ty());
+  e.CreateCondBr(e.CreateICmpSGT(count, e.getInt32(1)), many, one);
+  e.SetInsertPoint(many);
+  e.CreateStore(e.CreateSExt(count, e.getInt64Ty()), header(2));
+  auto* run_type = llvm::FunctionType::get(e.getVoidTy(), {pointer, pointer, pointer, e.getInt32Ty()}, false);
+  e.CreateCall(run_type, field(2, pointer), {field(1, pointer), task, call, count});
+  e.CreateRetVoid();
+  e.SetInsertPoint(one);
+  e.CreateCall(body, {call, e.i64(0)});
+  e.CreateRetVoid();
+  return run;
+}
+
+}  // namespace
+
+Program generate_program(llvm::LLVMContext& context, const ir::Function& function, const Machine& machine,
+                         const ProgramOptions& options) {
+  for (size_t i = 0; i < function.body().argument_count(); ++i)
+    if (const ir::Value* argument = function.body().argument(i); argument->rank() > SEQC_MAX_RANK)
+      fail(ErrorKind::Unsupported, "input \"{}\": rank {} is above the supported {}", argument->name(), argument->rank(), SEQC_MAX_RANK);
+  Program program;
+  program.module = std::make_unique<llvm::Module>(options.name, context);
+  BodyGenerator body(*program.module, function, machine, options);
+  llvm::Function* body_function = body.generate();
+  llvm::Function* run = emit_run(*program.module, body_function, machine);
+  llvm::Function* prepare = emit_prepare(*program.module, function, machine, body.workspace_bytes());
+  emit_model_description(*program.module, function, options, {prepare, run});
+  program.externals = std::move(body.externals);
+  return program;
+}
+
+}  // namespace seqc::codegen

@@ -1,0 +1,55 @@
+/// The whole of a compiled model as one LLVM module: kernels, the function that runs them, the ABI's entry points.
+#pragma once
+
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codegen/emit_llvm.h"
+
+namespace seqc::codegen {
+
+struct ProgramOptions {
+  std::string name = "model";  ///< prefix of the exported symbols
+  std::string target;          ///< text of seqc_model::target
+  bool embed_constants = true; ///< constants become data of the module; else external symbols, see Program::externals
+  bool library_entry = false;  ///< also export seqc_library_model
+};
+
+struct Program {
+  std::unique_ptr<llvm::Module> module;
+  /// Symbols that the module leaves open and the tensors whose bytes they name.
+  std::vector<std::pair<std::string, const ir::Tensor*>> externals;
+};
+
+/// Generates the module for `function` (in kernel form). It exports `<name>_model`.
+Program generate_program(llvm::LLVMContext& context, const ir::Function& function, const Machine& machine,
+                         const ProgramOptions& options);
+
+/// Emits a model's description and its prepare function (see runtime/seqc.h); part of generate_program.
+struct EntryPoints {
+  llvm::Function* prepare;
+  llvm::Function* run;
+};
+void emit_model_description(llvm::Module& module, const ir::Function& function, const ProgramOptions& options,
+                            const EntryPoints& entries);
+llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function, const Machine& machine,
+                             const ir::Dim& workspace_bytes);
+
+/// Layouts of the C structs in runtime/seqc.h.
+struct AbiTypes {
+  explicit AbiTypes(llvm::LLVMContext& context);
+  llvm::StructType* tensor;   // data, dtype, rank, shape
+  llvm::StructType* port;     // name, dtype, rank, dims
+  llvm::StructType* threads;  // count, pool, run
+  llvm::StructType* model;
+};
+
+/// Reads the named dims of `function` from the shapes of `inputs`.
+Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const AbiTypes& abi, llvm::Value* inputs);
+
+}  // namespace seqc::codegen

@@ -1,0 +1,133 @@
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/SubtargetFeature.h>
+
+#include <mutex>
+
+#include "codegen/target_llvm.h"
+#include "ir/error.h"
+
+namespace seqc::codegen {
+namespace {
+
+void initialize_llvm() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+  });
+}
+
+std::string host_features() {
+  llvm::SubtargetFeatures features;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures()) features.AddFeature(feature.first(), feature.second);
+  return features.getString();
+}
+
+/// LLVM warns on stderr about unknown names and goes on; here they are errors.
+void check_names(const llvm::Target& target, const std::string& triple, const Target& wanted) {
+  std::unique_ptr<llvm::MCSubtargetInfo> info(target.createMCSubtargetInfo(triple, "", ""));
+  if (!wanted.cpu.empty() && wanted.cpu != "native" && !info->isCPUStringValid(wanted.cpu))
+    fail(ErrorKind::BadInput, "--target-cpu: got \"{}\", which LLVM does not know for {}; see `llc -mcpu=help`", wanted.cpu,
+         triple);
+  std::vector<std::string> features;
+  llvm::SubtargetFeatures list(wanted.features);
+  for (const std::string& feature : list.getFeatures()) {
+    const llvm::StringRef bare = llvm::SubtargetFeatures::StripFlag(feature);
+    bool known = llvm::SubtargetFeatures::hasFlag(feature);
+    if (known) {
+      known = false;
+      for (const auto& entry : info->getAllProcessorFeatures()) known = known || bare == entry.Key;
+    }
+    if (!known)
+      fail(ErrorKind::BadInput, "--target-features: got \"{}\", expected +name or -name of a feature of {}", feature, triple);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
+  initialize_llvm();
+  const bool host_triple = target.triple.empty();
+  const std::string triple =
+      host_triple ? llvm::sys::getProcessTriple() : llvm::Triple::normalize(target.triple);
+  std::string message;
+  const llvm::Target* backend = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!backend) fail(ErrorKind::BadInput, "--target: got \"{}\": {}", target.triple, message);
+  check_names(*backend, triple, target);
+  const bool native = host_triple && (target.cpu.empty() || target.cpu == "native");
+  const std::string cpu = native ? llvm::sys::getHostCPUName().str() : target.cpu;
+  std::string features = native ? host_features() : "";
+  if (!target.features.empty()) features += (features.empty() ? "" : ",") + target.features;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // only explicit fma: results must not depend on the selector
+  return std::unique_ptr<llvm::TargetMachine>(backend->createTargetMachine(
+      triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+Machine describe_machine(const llvm::TargetMachine& machine) {
+  const llvm::MCSubtargetInfo& info = *machine.getMCSubtargetInfo();
+  Machine result;
+  const auto has = [&](const char* feature) { return info.checkFeatures(feature); };
+  const llvm::Triple& triple = machine.getTargetTriple();
+  if (triple.isX86()) {
+    const bool wide = has("+avx512f") && has("+avx512vl") && has("+avx512bw") && has("+avx512dq");
+    result.vector_lanes = wide ? 16 : has("+avx2") ? 8 : 4;
+    result.vector_registers = wide ? 32 : 16;
+    result.has_fma = has("+fma") || has("+avx512f");
+    result.has_f16 = has("+f16c") || has("+avx512f");
+  } else if (triple.isAArch64()) {
+    result.vector_registers = 32;
+    result.has_fma = true;
+    result.has_f16 = true;
+  }
+  return result;
+}
+
+std::string describe_target(const llvm::TargetMachine& machine, const Target& target) {
+  std::string text = machine.getTargetTriple().str();
+  text += " " + (machine.getTargetCPU().empty() ? std::string("generic") : machine.getTargetCPU().str());
+  if (!target.features.empty()) text += " " + target.features;
+  return text;
+}
+
+TargetInfo describe(const Target& target) {
+  const auto machine = make_target_machine(target);
+  const Machine info = describe_machine(*machine);
+  return {info.vector_lanes, info.vector_registers, describe_target(*machine, target)};
+}
+
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  module.setTargetTriple(machine.getTargetTriple().str());
+  module.setDataLayout(machine.createDataLayout());
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("target-cpu", machine.getTargetCPU());
+    function.addFnAttr("target-features", machine.getTargetFeatureString());
+    // The vectors are chosen by seqc: the selector must not split them.
+    function.addFnAttr("min-legal-vector-width", "512");
+    function.addFnAttr("prefer-vector-width", "512");
+  }
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager cgscc;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(cgscc);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, cgscc, modules);
+  llvm::ModulePassManager passes;
+  constexpr const char* kPasses = "function(early-cse,loop-mssa(licm),instcombine<no-verify-fixpoint>,early-cse,simplifycfg)";
+  if (auto error = builder.parsePassPipeline(passes, kPasses))
+    internal_error(__FILE__, __LINE__, "passes", llvm::toString(std::move(error)));
+  passes.run(module, modules);
+}
+
+}  // namespace seqc::codegen

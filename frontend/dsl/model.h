@@ -1,0 +1,65 @@
+/// A model under construction: named inputs, parameters and outputs around one function of the IR.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "frontend/dsl/cells.h"
+#include "frontend/dsl/var.h"
+
+namespace seqc::dsl {
+
+/// How a parameter starts. Values depend on the model's seed, the parameter's name and its shape only.
+struct Init {
+  enum class Kind {
+    Constant,  ///< `value` everywhere
+    Uniform,   ///< between -value and value
+    Glorot,    ///< uniform, bounded by sqrt(6 / (fan in + fan out)) for [out, in]; [n] counts as [n, 1]
+  } kind = Kind::Glorot;
+  double value = 0;
+
+  static Init zeros() { return {Kind::Constant, 0}; }
+  static Init constant(double value) { return {Kind::Constant, value}; }
+  static Init uniform(double bound) { return {Kind::Uniform, bound}; }
+  static Init glorot() { return {Kind::Glorot, 0}; }
+};
+
+/// Variables of a model may be used until it is finished.
+class Model {
+ public:
+  explicit Model(const std::string& name = "main", uint64_t seed = 0);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  Context& context() { return context_; }
+  Var input(const std::string& name, ir::DType type, ir::Shape shape);
+  Var constant(ir::Tensor value, const std::string& name = "");
+  /// A weight with the value that `init` gives it. Throws Error(BadInput) for a second one of that name.
+  Var parameter(const std::string& name, const std::vector<int64_t>& shape, Init init = Init::glorot(),
+                ir::DType type = ir::DType::f32);
+  /// Outputs appear in the order of these calls.
+  void output(const std::string& name, const Var& value);
+
+  /// Ends the model and hands it out; only once, after at least one output.
+  std::unique_ptr<ir::Module> finish();
+
+ private:
+  ir::Function& function() { return *module_->functions[0]; }
+
+  std::unique_ptr<ir::Module> module_;
+  ir::Builder builder_;
+  Context context_;
+  uint64_t seed_;
+  std::vector<std::string> parameter_names_;
+  Vars outputs_;
+};
+
+/// Parameters NAME.w, NAME.r (Glorot) and NAME.b (`bias` everywhere).
+Gate gate_parameters(Model& model, const std::string& name, int64_t input_size, int64_t hidden_size, double bias = 0);
+// Cells with fresh parameters, to be adjusted (activations, clip, ...) before use.
+RnnCell rnn_parameters(Model& model, const std::string& name, int64_t input_size, int64_t hidden_size);
+GruCell gru_parameters(Model& model, const std::string& name, int64_t input_size, int64_t hidden_size);
+/// The forget gate's bias starts at 1.
+LstmCell lstm_parameters(Model& model, const std::string& name, int64_t input_size, int64_t hidden_size);
+
+}  // namespace seqc::dsl

@@ -1,0 +1,18 @@
+/// Helpers shared by If, Loop and Scan.
+#pragma once
+
+#include "frontend/onnx/graph.h"
+#include "frontend/onnx/sequence.h"
+
+namespace seqc::frontend {
+
+void import_if(Node& node);
+void import_loop(Node& node);
+void import_scan(Node& node);
+
+/// A tensor result of a subgraph as a run-time value. `what` names it in messages.
+Value* tensor_result(Node& node, Builder& builder, Item item, std::string_view what);
+/// Refuses a value that a loop carries and that changes its type on the way.
+void require_carry(Node& node, size_t i, const Type& initial, const Value* next);
+
+}  // namespace seqc::frontend

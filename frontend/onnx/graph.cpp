@@ -1,0 +1,154 @@
+#include "frontend/onnx/graph.h"
+
+#include <onnx/onnx_pb.h>
+
+#include "frontend/onnx/reader_pb.h"
+
+namespace seqc::frontend {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+/// An error that already names its node: nodes around it have nothing to add.
+class LocatedError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Refuses results that no memory can hold, before anything is allocated for them.
+void require_memory(const Node& node, const Item& item) {
+  if (!item.value) return;
+  constexpr int64_t kLimit = int64_t{1} << 46;
+  int64_t count = 1;
+  for (const Dim& dim : item.value->shape()) {
+    if (!dim.is_constant() || dim == Dim(0)) continue;
+    if (dim.constant() < 0) node.bad("its result is {}, with a negative dim", item.value->type().str());
+    if (__builtin_mul_overflow(count, dim.constant(), &count) || count > kLimit)
+      node.bad("its result {} is more than fits in memory", item.value->type().str());
+  }
+}
+
+/// Counts the nesting of subgraphs and functions; functions that call themselves would never end.
+class Nesting {
+ public:
+  Nesting(ModelContext& model, const std::string& where) : model_(model) {
+    if (model_.depth >= kMaxDepth) fail(ErrorKind::Unsupported, "{}: graphs nested {} deep", where, kMaxDepth);
+    ++model_.depth;
+  }
+  ~Nesting() { --model_.depth; }
+
+ private:
+  ModelContext& model_;
+};
+
+}  // namespace
+
+std::string describe(const onnx::NodeProto& node) {
+  const std::string& name = !node.name().empty() ? node.name() : node.output_size() > 0 ? node.output(0) : node.name();
+  const bool own = node.domain().empty() || node.domain() == "ai.onnx";
+  return fmt::format("{}{}{} \"{}\"", own ? "" : node.domain(), own ? "" : ".", node.op_type(), name);
+}
+
+std::string location_of(const onnx::NodeProto& node) {
+  if (!node.name().empty()) return node.name();
+  return node.output_size() > 0 ? node.op_type() + " " + node.output(0) : node.op_type();
+}
+
+Item* GraphImporter::find(const std::string& name) {
+  for (GraphImporter* graph = this; graph; graph = graph->outer_)
+    if (const auto it = graph->items_.find(name); it != graph->items_.end()) return &it->second;
+  return nullptr;
+}
+
+void GraphImporter::define(const std::string& name, Item item, const std::string& where) {
+  if (!items_.emplace(name, std::move(item)).second)
+    fail(ErrorKind::BadInput, "{}: \"{}\" is defined already; names must be defined once", where, name);
+}
+
+void GraphImporter::add_initializers(const onnx::GraphProto& graph) {
+  for (const auto& proto : graph.initializer()) {
+    const std::string where = fmt::format("initializer \"{}\"", proto.name());
+    Tensor tensor = decode_tensor(proto, model_.external, where);
+    define(proto.name(), make_item(model_.function.constant(std::move(tensor), proto.name())), where);
+  }
+  for (const auto& proto : graph.sparse_initializer())
+    fail(ErrorKind::Unsupported, "initializer \"{}\": sparse tensors are not supported", proto.values().name());
+}
+
+std::vector<Item> GraphImporter::import(Builder& builder, const onnx::GraphProto& graph,
+                                        const std::vector<Item>& inputs) {
+  const std::string where = fmt::format("graph \"{}\"", graph.name());
+  const Nesting nesting(model_, where);
+  add_initializers(graph);
+  size_t given = 0;
+  for (const auto& input : graph.input()) {
+    if (items_.count(input.name()) && given == inputs.size()) continue;  // an input with a default
+    bool is_initializer = false;
+    for (const auto& initializer : graph.initializer()) is_initializer |= initializer.name() == input.name();
+    if (is_initializer) continue;
+    if (given == inputs.size())
+      fail(ErrorKind::BadInput, "{}: got {} inputs, expected a value for \"{}\" as well", where, given, input.name());
+    define(input.name(), inputs[given++], where);
+  }
+  if (given != inputs.size()) fail(ErrorKind::BadInput, "{}: got {} inputs, expected {}", where, inputs.size(), given);
+  for (const auto* node : order_nodes(graph)) import_node(builder, *node);
+  std::vector<Item> outputs;
+  for (const auto& output : graph.output()) {
+    const Item* item = find(output.name());
+    if (!item || item->missing())
+      fail(ErrorKind::BadInput, "{}: output \"{}\" is computed by no node", where, output.name());
+    outputs.push_back(*item);
+  }
+  return outputs;
+}
+
+std::vector<Item> GraphImporter::import_subgraph(Builder& builder, const onnx::GraphProto& graph,
+                                                 const std::vector<Item>& inputs) {
+  GraphImporter inner(model_, this);
+  const std::string location = builder.location();
+  auto outputs = inner.import(builder, graph, inputs);
+  builder.set_location(location);
+  return outputs;
+}
+
+void run_operator(Node& node, const onnx::NodeProto& proto) {
+  const std::string domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
+  if (import_known_contents(node, domain)) return node.check_complete();
+  const auto& functions = node.graph().model().functions;
+  if (const auto it = functions.find({domain, proto.op_type()}); it != functions.end())
+    return node.graph().import_function(node, proto, *it->second);
+  const OperatorEntry* entry = find_operator(domain, proto.op_type(), node.opset());
+  if (!entry && import_schema_function(node, proto, domain)) return;
+  if (!entry)
+    node.unsupported("operator {} of {} {} is not supported", proto.op_type(),
+                     domain.empty() ? "opset" : "domain " + domain + ", version", node.opset());
+  entry->import(node);
+  node.check_complete();
+}
+
+void GraphImporter::import_node(Builder& builder, const onnx::NodeProto& proto) {
+  const std::string where = describe(proto), location = location_of(proto);
+  builder.set_location(location);
+  try {
+    const std::string domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
+    const auto opset = model_.opsets.find(domain);
+    if (opset == model_.opsets.end())
+      fail(ErrorKind::BadInput, "its domain \"{}\" is not among the opsets that the model imports", proto.domain());
+    Node node(*this, builder, proto, opset->second);
+    run_operator(node, proto);
+    for (size_t i = 0; i < node.output_count(); ++i) {
+      if (!node.wants_output(i)) continue;
+      require_memory(node, node.outputs()[i]);
+      define(node.output_name(i), node.outputs()[i], where);
+    }
+  } catch (const LocatedError&) {
+    throw;
+  } catch (const Error& error) {
+    std::string message = error.what();
+    if (message.starts_with(location + ": ")) message.erase(0, location.size() + 2);
+    if (!message.starts_with(where + ": ")) message = where + ": " + message;
+    throw LocatedError(error.kind(), message);
+  }
+}
+
+}  // namespace seqc::frontend

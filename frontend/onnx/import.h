@@ -1,0 +1,65 @@
+/// ONNX files become IR functions; tensors in ONNX's own file format are read and written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace seqc::frontend {
+
+struct ImportOptions {
+  /// Named dims that get a number.
+  std::map<std::string, int64_t> dims;
+  /// Inputs whose whole shape is given; overrides what the file declares (its rank may be unknown there) and binds the
+  /// named dims of that declaration.
+  std::map<std::string, std::vector<int64_t>> input_shapes;
+  /// Inputs whose elements are given, for models whose structure depends on them (the shape of a Reshape, the trip count
+  /// of a Loop, the sampling rate that picks a network). They stay arguments of the function, which does not read them:
+  /// whoever runs it must feed the same values. Their shapes count as given.
+  std::map<std::string, ir::Tensor> input_values;
+};
+
+/// The model's main graph as a function: arguments are the graph inputs without an initializer of the same name
+/// (initializers are constants, also where old files let a caller override them), results the graph outputs.
+/// Unnamed dynamic dims get names made of the input's name (`x_dim0`). Bounds of slices are taken to lie inside dims that
+/// have names: a run with a dim so small that a size would be negative must be refused by whoever binds the dims. External data is read from the model's folder only.
+/// Throws Error: BadInput for files that are no valid ONNX, Unsupported naming what is not supported, NeedsDims where the
+/// graph's structure depends on named dims: call again with numbers for them.
+std::unique_ptr<ir::Function> import_model(const std::string& path, const ImportOptions& options = {});
+/// The same from memory; `name` stands for the file in messages. External data is refused.
+std::unique_ptr<ir::Function> import_model_bytes(std::span<const std::byte> bytes, const std::string& name,
+                                                 const ImportOptions& options = {});
+
+/// What a file says about itself, without importing it.
+struct ModelSummary {
+  struct Port {
+    std::string name;
+    std::string type;                ///< "f32[batch,16,?]", "seq(tensor)", "string[1]", ...
+    std::optional<ir::Type> tensor;  ///< unnamed dims get names; nothing if the rank is unknown
+    bool has_default = false;        ///< an initializer of the same name exists
+  };
+  std::string producer;  ///< name and version
+  int64_t ir_version = 0;
+  std::map<std::string, int64_t> opsets;     ///< by domain, "ai.onnx" for the default one
+  std::map<std::string, int64_t> operators;  ///< number of nodes by type, subgraphs included
+  std::map<std::string, std::string> metadata;
+  std::vector<Port> inputs, outputs;
+  int64_t nodes = 0;              ///< subgraphs included
+  int64_t initializer_bytes = 0;  ///< subgraphs and external data included
+  int64_t initializer_elements = 0;
+};
+ModelSummary summarize_model(const std::string& path);
+
+/// Reads a file that holds one serialized TensorProto. Throws Error(BadInput, Unsupported).
+ir::Tensor load_tensor_proto(const std::string& path, std::string* name = nullptr);
+/// Writes such a file; it appears whole or not at all. Throws Error(BadInput) when it cannot be written.
+void save_tensor_proto(const std::string& path, const ir::Tensor& tensor, const std::string& name);
+
+}  // namespace seqc::frontend

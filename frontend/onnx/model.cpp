@@ -1,0 +1,84 @@
+// A model file as a function: its inputs and their dims, then the graph.
+#include <new>
+
+#include "frontend/onnx/graph.h"
+#include "frontend/onnx/import.h"
+#include "frontend/onnx/model_inputs_pb.h"
+#include "frontend/onnx/reader_pb.h"
+#include "ir/error.h"
+
+namespace seqc::frontend {
+namespace {
+
+constexpr int64_t kNewestOpset = 22;
+
+ModelContext make_context(ir::Function& function, const onnx::ModelProto& model) {
+  ModelContext context(function);
+  for (const auto& import : model.opset_import()) {
+    const bool own = import.domain().empty() || import.domain() == "ai.onnx";
+    if (own && (import.version() < 1 || import.version() > kNewestOpset))
+      fail(ErrorKind::Unsupported, "opset {} of ONNX is not supported, only 1 to {}", import.version(), kNewestOpset);
+    context.opsets[own ? "" : import.domain()] = import.version();
+  }
+  if (model.opset_import().empty()) {
+    if (model.ir_version() >= 3)
+      fail(ErrorKind::BadInput, "the model imports no opset, as IR version {} demands", model.ir_version());
+    context.opsets[""] = 1;  // older than the field
+  }
+  for (const auto& function_proto : model.functions()) {
+    const std::string domain = function_proto.domain() == "ai.onnx" ? "" : function_proto.domain();
+    context.functions[{domain, function_proto.name()}] = &function_proto;
+  }
+  return context;
+}
+
+std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const std::string& file,
+                                           ExternalData& external, const ImportOptions& options) {
+  try {
+    auto function = std::make_unique<ir::Function>("main");
+    ModelContext context = make_context(*function, model);
+    context.external = &external;
+    std::vector<Item> inputs;
+    for (const InputType& input : bind_inputs(model.graph(), options)) {
+      Value* argument = function->body().add_argument(input.type, input.name);
+      const auto given = options.input_values.find(input.name);
+      inputs.push_back(make_item(given == options.input_values.end() ? argument : function->constant(given->second)));
+    }
+    Builder builder(*function);
+    GraphImporter graph(context, nullptr);
+    const auto outputs = graph.import(builder, model.graph(), inputs);
+    std::vector<Value*> results;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const std::string& name = model.graph().output(static_cast<int>(i)).name();
+      if (outputs[i].sequence)
+        fail(ErrorKind::Unsupported, "output \"{}\": sequences as outputs of a model are not supported", name);
+      Item item = outputs[i];
+      builder.set_location(name);
+      results.push_back(context.materialize(item, name));
+      function->output_names.push_back(name);
+    }
+    builder.set_location("");
+    builder.return_(results);
+    function->erase_unused_constants();
+    return function;
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", file, error.what()));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::BadInput, fmt::format("{}: a tensor does not fit in memory", file));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<ir::Function> import_model(const std::string& path, const ImportOptions& options) {
+  ExternalData external(path);
+  return import_proto(read_model(path), path, external, options);
+}
+
+std::unique_ptr<ir::Function> import_model_bytes(std::span<const std::byte> bytes, const std::string& name,
+                                                 const ImportOptions& options) {
+  ExternalData external("");
+  return import_proto(parse_model(bytes, name), name, external, options);
+}
+
+}  // namespace seqc::frontend

@@ -1,0 +1,33 @@
+// The one place that knows all tables of operators.
+#include <unordered_map>
+
+#include "frontend/onnx/node.h"
+
+namespace seqc::frontend {
+namespace {
+
+using Table = std::unordered_multimap<std::string_view, const OperatorEntry*>;
+
+Table make_table() {
+  Table table;
+  for (const auto operators : {elementwise_operators(), activation_operators(), shape_operators(), layout_operators(),
+                               slice_operators(), gather_operators(), reduce_operators(), matmul_operators(),
+                               norm_operators(), generator_operators(), quantize_operators(), qlinear_operators(),
+                               control_flow_operators(), sequence_operators(), conv_operators(), recurrent_operators()})
+    for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
+  return table;
+}
+
+}  // namespace
+
+const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset) {
+  static const Table kTable = make_table();
+  const OperatorEntry* best = nullptr;
+  for (auto [it, end] = kTable.equal_range(name); it != end; ++it) {
+    const OperatorEntry* entry = it->second;
+    if (entry->domain == domain && entry->since <= opset && (!best || entry->since > best->since)) best = entry;
+  }
+  return best;
+}
+
+}  // namespace seqc::frontend

@@ -1,0 +1,157 @@
+// Normalisations: mean and variance taken out, scale and shift put in.
+#include <algorithm>
+
+#include "frontend/onnx/reader_pb.h"
+#include "frontend/onnx/support.h"
+
+namespace seqc::frontend {
+namespace {
+
+struct Moments {
+  Value *mean, *variance;  ///< with dims of size 1 for the axes
+};
+
+Moments moments(Builder& b, Value* x, const std::vector<int64_t>& axes) {
+  Value* mean = mean_keeping(b, x, axes);
+  Value* centred = b.sub(x, mean);
+  return {mean, mean_keeping(b, b.mul(centred, centred), axes)};
+}
+
+Value* inverse_deviation(Builder& b, Value* variance, double epsilon) {
+  return b.div(b.scalar_like(variance, 1), b.sqrt(b.add(variance, epsilon)));
+}
+
+/// (x - mean) / sqrt(variance + epsilon) * scale + shift
+Value* normalize(Builder& b, Value* x, const Moments& m, double epsilon, Value* scale, Value* shift) {
+  Value* y = b.mul(b.sub(x, m.mean), inverse_deviation(b, m.variance, epsilon));
+  return b.add(b.mul(y, scale), shift);
+}
+
+/// Y, and on request Mean and InvStdDev in the type of the computation.
+void import_layer_normalization(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "X");
+  const DType type = x->dtype();
+  const int64_t axis = node.axis(node.integer("axis", -1), x->rank());
+  const double epsilon = node.real("epsilon", 1e-5f);
+  const DType stash =
+      element_type(static_cast<int>(node.integer("stash_type", onnx::TensorProto::FLOAT)), node.where());
+  x = b.cast(x, stash);
+  const Moments m = moments(b, x, axis_range(axis, x->rank()));
+  Value* inverse = inverse_deviation(b, m.variance, epsilon);
+  Value* y = b.cast(b.mul(b.sub(x, m.mean), inverse), type);
+  y = elementwise(node, Opcode::Mul, y, node.input(1, "Scale"));
+  if (Value* shift = node.optional_input(2, "B")) y = elementwise(node, Opcode::Add, y, shift);
+  node.set_output(0, y);
+  node.set_output(1, m.mean);
+  node.set_output(2, inverse);
+}
+
+/// A vector with one number a channel, shaped to broadcast against [N, C, ...].
+Value* per_channel(Node& node, size_t index, const char* role, const Value* x) {
+  Value* parameter = node.input(index, role);
+  node.require_rank(parameter, 1, role);
+  node.require_equal(parameter->shape()[0], x->shape()[1], role);
+  return along_axis(node.builder(), node.builder().cast(parameter, x->dtype()), 1, x->rank());
+}
+
+void require_channels(Node& node, const Value* x) {
+  if (x->rank() < 2) node.bad("X is {}, expected [N, C, ...]", x->type().str());
+}
+
+void import_instance_normalization(Node& node) {
+  Builder& b = node.builder();
+  node.ignore_attribute("consumed_inputs");
+  Value* x = node.input(0, "input");
+  require_channels(node, x);
+  const Moments m = moments(b, x, axis_range(2, x->rank()));
+  const double epsilon = node.real("epsilon", 1e-5f);
+  node.set_output(0, normalize(b, x, m, epsilon, per_channel(node, 1, "scale", x), per_channel(node, 2, "B", x)));
+}
+
+/// Uses the running moments; with training_mode=1 (opset 14) those of the batch, and updates the running ones.
+void import_batch_normalization(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "X");
+  require_channels(node, x);
+  const double epsilon = node.real("epsilon", 1e-5f), momentum = node.real("momentum", 0.9f);
+  node.ignore_attribute("consumed_inputs");
+  if (node.opset() < 9 && node.integer("spatial", 1) != 1) node.unsupported("attribute spatial=0 is not supported");
+  if (node.opset() < 7 && node.integer("is_test", 0) == 0 && node.output_count() > 1)
+    node.unsupported("batch normalization in training mode (is_test=0) is not supported");
+  const bool training = node.opset() >= 14 && node.integer("training_mode", 0) != 0;
+  Moments m{per_channel(node, 3, "mean", x), per_channel(node, 4, "var", x)};
+  if (training) {
+    std::vector<int64_t> axes = axis_range(1, x->rank());
+    axes[0] = 0;
+    const Moments batch = moments(b, x, axes);
+    const auto update = [&](Value* running, Value* current) {
+      Value* mixed = b.add(b.mul(running, momentum), b.mul(current, 1 - momentum));
+      return b.reshape(mixed, {x->shape()[1]});
+    };
+    node.set_output(1, b.cast(update(m.mean, batch.mean), node.input_type(3).dtype));
+    node.set_output(2, b.cast(update(m.variance, batch.variance), node.input_type(4).dtype));
+    m = batch;
+  }
+  node.set_output(0, normalize(b, x, m, epsilon, per_channel(node, 1, "scale", x), per_channel(node, 2, "B", x)));
+}
+
+/// Channels in groups, each normalised with its own moments; scale and bias a group (opset 18) or a channel (21).
+void import_group_normalization(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "X");
+  require_channels(node, x);
+  const DType type = x->dtype();
+  const DType stash =
+      node.opset() < 21 ? type : element_type(static_cast<int>(node.integer("stash_type", 1)), node.where());
+  const int64_t groups = node.required_integer("num_groups");
+  const double epsilon = node.real("epsilon", 1e-5f);
+  if (groups < 1) node.bad("attribute num_groups is {}, expected 1 or more", groups);
+  const Shape shape = x->shape();
+  const Dim size = floordiv(shape[1], Dim(groups));
+  node.require_equal(size * Dim(groups), shape[1], "num_groups times the channels of a group");
+  Shape grouped = {shape[0], Dim(groups), size};
+  grouped.insert(grouped.end(), shape.begin() + 2, shape.end());
+  x = b.reshape(b.cast(x, stash), grouped);
+  const Moments m = moments(b, x, axis_range(2, x->rank()));
+  Value* y = b.cast(b.mul(b.sub(x, m.mean), inverse_deviation(b, m.variance, epsilon)), type);
+  Value *scale = node.input(1, "scale"), *bias = node.input(2, "bias");
+  if (node.opset() >= 21) y = b.reshape(y, shape);
+  y = b.add(b.mul(y, along_axis(b, scale, 1, y->rank())), along_axis(b, bias, 1, y->rank()));
+  node.set_output(0, b.reshape(y, shape));
+}
+
+void import_lp_normalization(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "input");
+  const int64_t axis = node.axis(node.integer("axis", -1), x->rank()), p = node.integer("p", 2);
+  if (p != 1 && p != 2) node.bad("attribute p is {}, expected 1 or 2", p);
+  Value* sum = reduce(b, ir::ReduceKind::Sum, p == 1 ? b.abs(x) : b.mul(x, x), {axis}, true);
+  node.set_output(0, b.div(x, p == 1 ? sum : b.sqrt(sum)));
+}
+
+// (x - mean) / (sqrt(variance) + 1e-9), as ONNX's function body says
+void import_mean_variance_normalization(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "X");
+  std::vector<int64_t> axes = node.integers("axes", {0, 2, 3});
+  for (int64_t& axis : axes) axis = node.axis(axis, x->rank(), "axes");
+  std::sort(axes.begin(), axes.end());
+  const Moments m = moments(b, x, axes);
+  node.set_output(0, b.div(b.sub(x, m.mean), b.add(b.sqrt(m.variance), 1e-9)));
+}
+
+constexpr OperatorEntry kOperators[] = {
+    {"BatchNormalization", import_batch_normalization},
+    {"GroupNormalization", import_group_normalization, 18},
+    {"InstanceNormalization", import_instance_normalization},
+    {"LayerNormalization", import_layer_normalization},
+    {"LpNormalization", import_lp_normalization},
+    {"MeanVarianceNormalization", import_mean_variance_normalization},
+};
+
+}  // namespace
+
+std::span<const OperatorEntry> norm_operators() { return kOperators; }
+
+}  // namespace seqc::frontend

@@ -1,0 +1,87 @@
+// Linear quantisation: q = saturate(round(x / scale) + zero_point).
+#include "frontend/onnx/reader_pb.h"
+#include "frontend/onnx/support.h"
+
+namespace seqc::frontend {
+
+Value* quantize(Builder& b, Value* x, Value* scale, Value* zero_point, DType type) {
+  Value* y = b.emit(Opcode::Round, {b.div(x, scale)});
+  if (zero_point) y = b.add(y, b.cast(zero_point, y->dtype()));
+  return b.cast(y, type);  // casts to integers saturate
+}
+
+Value* dequantize(Builder& b, Value* x, Value* scale, Value* zero_point) {
+  Value* wide = b.cast(x, DType::i32);
+  if (zero_point) wide = b.sub(wide, b.cast(zero_point, DType::i32));
+  return b.mul(b.cast(wide, scale->dtype()), scale);
+}
+
+namespace {
+
+/// Scale or zero point shaped to broadcast against x: one number, or one for each index of `axis`.
+Value* parameter(Node& node, Value* p, const Value* x, int64_t given_axis, const char* role) {
+  Builder& b = node.builder();
+  if (p->rank() == 0) return p;
+  if (p->rank() > 1) node.unsupported("{} is {}; blocked quantization is not supported", role, p->type().str());
+  if (p->shape()[0] == Dim(1)) return b.reshape(p, {});
+  const int64_t axis = node.axis(given_axis, x->rank());
+  node.require_equal(p->shape()[0], x->shape()[axis], fmt::format("the length of {}", role));
+  return along_axis(b, p, axis, x->rank());
+}
+
+int64_t read_axis(Node& node) {
+  if (node.integer("block_size", 0) != 0) node.unsupported("attribute block_size is not supported");
+  return node.integer("axis", 1);
+}
+
+void import_quantize(Node& node) {
+  Builder& b = node.builder();
+  Value *x = node.input(0, "x"), *scale = node.input(1, "y_scale"),
+        *zero_point = node.optional_input(2, "y_zero_point");
+  const int64_t axis = read_axis(node);
+  node.ignore_attribute("saturate");  // for 8-bit floats only
+  DType type = zero_point ? zero_point->dtype() : DType::u8;
+  if (const int64_t named = node.integer("output_dtype", 0); named != 0)
+    type = element_type(static_cast<int>(named), node.where());
+  if (!ir::is_integer(type)) node.bad("y_zero_point is {}, expected integers", zero_point->type().str());
+  scale = parameter(node, scale, x, axis, "y_scale");
+  if (zero_point) zero_point = parameter(node, zero_point, x, axis, "y_zero_point");
+  if (!ir::is_float(scale->dtype())) node.bad("y_scale is {}, expected floats", scale->type().str());
+  node.set_output(0, quantize(b, b.cast(x, scale->dtype()), scale, zero_point, type));
+}
+
+void import_dequantize(Node& node) {
+  Value *x = node.input(0, "x"), *scale = node.input(1, "x_scale"),
+        *zero_point = node.optional_input(2, "x_zero_point");
+  const int64_t axis = read_axis(node);
+  scale = parameter(node, scale, x, axis, "x_scale");
+  if (zero_point) zero_point = parameter(node, zero_point, x, axis, "x_zero_point");
+  node.set_output(0, dequantize(node.builder(), x, scale, zero_point));
+}
+
+/// scale = (max(x, 0) - min(x, 0)) / 255, zero_point = saturate(round(-min / scale)), both of the whole tensor.
+void import_dynamic_quantize(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "x");
+  Value* zero = b.scalar_like(x, 0);
+  const auto axes = axis_range(0, x->rank());
+  Value* low = b.min(reduce(b, ir::ReduceKind::Min, x, axes, false), zero);
+  Value* high = b.max(reduce(b, ir::ReduceKind::Max, x, axes, false), zero);
+  Value* scale = b.div(b.sub(high, low), b.scalar_like(x, 255));
+  Value* zero_point = b.cast(b.emit(Opcode::Round, {b.div(b.sub(zero, low), scale)}), DType::u8);
+  node.set_output(0, quantize(b, x, scale, zero_point, DType::u8));
+  node.set_output(1, scale);
+  node.set_output(2, zero_point);
+}
+
+constexpr OperatorEntry kOperators[] = {
+    {"DequantizeLinear", import_dequantize},
+    {"DynamicQuantizeLinear", import_dynamic_quantize},
+    {"QuantizeLinear", import_quantize},
+};
+
+}  // namespace
+
+std::span<const OperatorEntry> quantize_operators() { return kOperators; }
+
+}  // namespace seqc::frontend

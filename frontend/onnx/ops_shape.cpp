@@ -1,0 +1,110 @@
+// Operators that change a shape and move nothing, and those that repeat elements.
+#include "frontend/onnx/support.h"
+
+namespace seqc::frontend {
+namespace {
+
+void import_reshape(Node& node) {
+  Value* x = node.input(0, "data");
+  node.set_output(0, node.builder().reshape(x, reshape_target(node, x->type())));
+}
+
+void import_flatten(Node& node) {
+  Value* x = node.input(0, "input");
+  const int64_t given = node.integer("axis", 1);
+  const int64_t axis = given == x->rank() ? given : node.axis(given, x->rank());
+  const Shape& shape = x->shape();
+  const Dim rows = element_count(Shape(shape.begin(), shape.begin() + axis));
+  const Dim columns = element_count(Shape(shape.begin() + axis, shape.end()));
+  node.set_output(0, node.builder().reshape(x, {rows, columns}));
+}
+
+void import_squeeze(Node& node) {
+  Value* x = node.input(0, "data");
+  auto axes = read_axes(node, 13, 1, x->rank());
+  if (!axes) {
+    axes.emplace();
+    for (int64_t i = 0; i < x->rank(); ++i) {
+      const Dim& dim = x->shape()[i];
+      if (dim.has_symbols())
+        node.needs_dims(symbols(dim), fmt::format("without axes it removes dims of size 1 from {}", x->type().str()));
+      if (dim == Dim(1)) axes->push_back(i);
+    }
+  }
+  for (const int64_t axis : *axes)
+    node.require_equal(x->shape()[axis], Dim(1), fmt::format("dim {} of {}", axis, x->type().str()));
+  node.set_output(0, node.builder().reshape(x, without(x->shape(), *axes)));
+}
+
+void import_unsqueeze(Node& node) {
+  Value* x = node.input(0, "data");
+  const auto given = read_integers(node, "axes", 13, 1);
+  if (!given) node.bad("axes are missing");
+  const auto axes = read_axes(node, 13, 1, x->rank() + static_cast<int64_t>(given->size()));
+  node.set_output(0, node.builder().reshape(x, with_ones(x->shape(), *axes)));
+}
+
+void import_expand(Node& node) {
+  Value* x = node.input(0, "input");
+  const Shape target = required_shape(node, 1, "shape");
+  for (const Dim& dim : target)
+    if (dim.is_constant() && dim.constant() < 0) node.bad("shape {} holds a negative dim", str(target));
+  node.set_output(0, node.builder().broadcast(x, node.broadcast(x->shape(), target)));
+}
+
+/// Each repeated dim gets a neighbour of that size, over which x is broadcast.
+void import_tile(Node& node) {
+  Builder& b = node.builder();
+  if (node.opset() < 6) node.unsupported("Tile of opset {} is not supported, only from 6 on", node.opset());
+  Value* x = node.input(0, "input");
+  const Shape repeats = required_shape(node, 1, "repeats");
+  if (repeats.size() != x->shape().size())
+    node.bad("repeats holds {} numbers, expected {} for {}", repeats.size(), x->rank(), x->type().str());
+  Shape spread, repeated, result;
+  for (size_t i = 0; i < repeats.size(); ++i) {
+    if (repeats[i].is_constant() && repeats[i].constant() < 0) node.bad("repeats holds {}", repeats[i].str());
+    if (!(repeats[i] == Dim(1))) {
+      spread.emplace_back(1);
+      repeated.push_back(repeats[i]);
+    }
+    spread.push_back(x->shape()[i]);
+    repeated.push_back(x->shape()[i]);
+    result.push_back(times(node, repeats[i], x->shape()[i]));
+  }
+  node.set_output(0, b.reshape(b.broadcast(b.reshape(x, spread), repeated), result));
+}
+
+/// In inference it does nothing; its mask is all true.
+void import_dropout(Node& node) {
+  Builder& b = node.builder();
+  node.ignore_attribute("consumed_inputs");
+  node.ignore_attribute("seed");
+  const double ratio = node.real("ratio", 0.5);
+  if (node.opset() < 7 && node.integer("is_test", 0) == 0 && ratio > 0)
+    node.unsupported("dropout in training mode (is_test=0) is not supported");
+  if (node.has_input(2)) {
+    const bool training = node.required_tensor(2, "training_mode").integer(0) != 0;
+    const auto given = node.known_tensor(1);
+    if (training && !(node.has_input(1) ? given && given->real(0) == 0 : ratio == 0))
+      node.unsupported("dropout in training mode is not supported");
+  }
+  node.item(1);
+  Value* x = node.input(0, "data");
+  node.set_output(0, x);
+  if (node.wants_output(1)) {
+    const DType type = node.opset() < 10 ? x->dtype() : DType::boolean;
+    node.set_output(1, b.broadcast(b.scalar(type, 1), x->shape()));
+  }
+}
+
+constexpr OperatorEntry kOperators[] = {
+    {"Dropout", import_dropout},     {"Expand", import_expand},   {"Flatten", import_flatten},
+    {"Reshape", import_reshape},     {"Squeeze", import_squeeze}, {"Tile", import_tile},
+    {"Unsqueeze", import_unsqueeze},
+};
+
+}  // namespace
+
+std::span<const OperatorEntry> shape_operators() { return kOperators; }
+
+}  // namespace seqc::frontend

@@ -1,0 +1,26 @@
+/// The reference interpreter: the meaning of every op, written for obviousness over xtensor.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace seqc::ir {
+
+/// Values of named dims.
+using DimBindings = std::map<std::string, int64_t>;
+
+/// Binds the names in the arguments' types from the shapes of `inputs`. Throws Error(BadInput) naming the input when
+/// ranks, numbers or repeated names disagree ("input \"x\": got f32[3,4], expected f32[N,5] ...").
+DimBindings bind_dims(const Function& function, const std::vector<Tensor>& inputs);
+
+/// Evaluates a function. Sums over contracted labels are chains of fma in order of the label, in the element type
+/// (f16 and bf16: in f32, rounded at the end).
+std::vector<Tensor> interpret(const Function& function, const std::vector<Tensor>& inputs);
+
+/// Evaluates one op without regions on constant operands; for constant folding. `dims` bind the names in attributes.
+std::vector<Tensor> evaluate(const Op& op, const std::vector<Tensor>& operands, const DimBindings& dims = {});
+
+}  // namespace seqc::ir

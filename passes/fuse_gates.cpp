@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "passes/pass.h"
+#include "passes/rewrite.h"
+
+namespace seqc::passes {
+namespace {
+
+using namespace ir;
+
+/// The spec with its labels renamed in the order in which they appear.
+std::string canonical_spec(const std::string& spec) {
+  std::map<char, char> names;
+  std::string result;
+  for (const char c : spec) {
+    const bool label = std::isalpha(static_cast<unsigned char>(c));
+    result += label ? names.try_emplace(c, static_cast<char>('a' + names.size())).first->second : c;
+  }
+  return result;
+}
+
+/// Contractions of one block that differ in their weights only, in order.
+using Group = std::vector<Op*>;
+
+std::vector<Group> find_groups(const Block& block) {
+  using Key = std::tuple<const Value*, std::string, std::string>;
+  std::map<Key, size_t> index;  // only looked up, never walked: its order depends on addresses
+  std::vector<Group> groups;
+  for (const auto& op : block.ops()) {
+    if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) continue;
+    Key key{op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str()};
+    const auto [it, inserted] = index.try_emplace(std::move(key), groups.size());
+    if (inserted) groups.emplace_back();
+    groups[it->second].push_back(op.get());
+  }
+  std::erase_if(groups, [](const Group& group) { return group.size() < 2; });
+  return groups;
+}
+
+/// Moves the definitions of weights in front of a contraction, as far as nothing holds them.
+class Gatherer {
+ public:
+  explicit Gatherer(const Block& block) : block_(block) {
+    for (const auto& op : block.ops()) position_[op.get()] = static_cast<int64_t>(2 * position_.size());
+  }
+
+  /// True if all weights of `op` are, or were now, defined in front of `first`.
+  bool gather(const Op* op, Op* first) {
+    std::vector<Op*> moves;
+    std::unordered_set<const Op*> visited;
+    for (size_t i = 1; i < op->operands().size(); ++i)
+      if (!collect(op->operand(i), first, moves, visited)) return false;
+    for (Op* move : moves) {
+      move->move_before(first);
+      position_[move] = position_.at(first) - 1;
+    }
+    return true;
+  }
+  void replaced(const Op* first, const Op* fused) { position_[fused] = position_.at(first); }
+
+ private:
+  /// Lists in `moves`, definitions before uses, what must move; false if `value` depends on `first`, on another
+  /// contraction behind it, or on an op with regions.
+  bool collect(const Value* value, const Op* first, std::vector<Op*>& moves, std::unordered_set<const Op*>& visited) {
+    Op* op = value->op();
+    if (!op || op->parent() != &block_ || position_.at(op) < position_.at(first)) return true;
+    if (op->region_count() > 0 || op->code() == Opcode::Contract) return false;
+    if (!visited.insert(op).second) return true;
+    for (const Value* operand : op->operands())
+      if (!collect(operand, first, moves, visited)) return false;
+    moves.push_back(op);
+    return true;
+  }
+
+  const Block& block_;
+  std::unordered_map<const Op*, int64_t> position_;  // in the order of the block; even, so that there is room between
+};
+
+/// One contraction with the weights and results of all.
+void fuse(const Group& group, Gatherer& gatherer) {
+  Op* first = group.front();
+  std::vector<Value*> operands = {first->operand(0)};
+  for (const Op* op : group) operands.insert(operands.end(), op->operands().begin() + 1, op->operands().end());
+  Builder b = Builder::before(first);
+  Op* fused = b.create(Opcode::Contract, std::move(operands), first->attr());
+  gatherer.replaced(first, fused);
+  size_t at = 0;
+  for (Op* op : group) {
+    std::vector<Value*> results;
+    for (size_t i = 0; i < op->result_count(); ++i) results.push_back(fused->result(at++));
+    replace_op(op, results);
+  }
+}
+
+size_t results(const Group& group) {
+  size_t count = 0;
+  for (const Op* op : group) count += op->result_count();
+  return count;
+}
+
+/// Splits a group into equal parts of at most `limit` results (a single op that has more stays alone).
+std::vector<Group> split(const Group& group, size_t limit) {
+  const size_t parts = (results(group) + limit - 1) / limit;
+  const size_t share = (results(group) + parts - 1) / parts;
+  std::vector<Group> result(1);
+  for (Op* op : group) {
+    if (!result.back().empty() && results(result.back()) + op->result_count() > share) result.emplace_back();
+    result.back().push_back(op);
+  }
+  return result;
+}
+
+bool fuse_block(Block& block, size_t limit) {
+  bool changed = false;
+  for (const auto& op : block.ops())
+    for (size_t i = 0; op->code() != Opcode::Kernel && i < op->region_count(); ++i)
+      changed |= fuse_block(op->region(i), limit);
+  const auto groups = find_groups(block);
+  if (groups.empty()) return changed;
+  Gatherer gatherer(block);
+  for (const Group& candidates : groups) {
+    for (Group part : split(candidates, limit)) {
+      Op* first = part.front();
+      std::erase_if(part, [&](const Op* op) { return op != first && !gatherer.gather(op, first); });
+      if (part.size() < 2) continue;
+      fuse(part, gatherer);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+}  // namespace
+
+/// Joins contractions of one block that share their left operand, and differ in weights of one shape, into one
+/// contraction of several results: one walk over the operand, and all gates of a hidden unit at hand together.
+///   %i = contract %h, @Ri   %f = contract %h, @Rf    becomes    %i, %f = contract %h, @Ri, @Rf
+/// Before: pack-weights, which lays these weights out side by side. After: hoist-projections. Exact.
+/// Does not fire on: weights that depend on the first product, more results than leave registers for accumulators of
+/// two rows (they form several groups), packed contractions, kernels.
+bool fuse_gates(Function& f, PassContext& context) {
+  const auto limit = static_cast<size_t>(std::clamp<int64_t>((context.vector_registers - 4) / 2, 2, 8));
+  return fuse_block(f.body(), limit);
+}
+
+}  // namespace seqc::passes

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <unordered_set>
+#include <vector>
+
+#include "passes/pass.h"
+#include "passes/rewrite.h"
+
+namespace seqc::passes {
+namespace {
+
+using namespace ir;
+
+/// Ops that only spread data out: computed where they are used, they cost nothing; in memory of their own they do.
+bool only_spreads(const Op* op) { return op->code() == Opcode::Broadcast || op->code() == Opcode::Iota; }
+
+bool is_inside(const Dim& first, const Dim& last, const Dim& size) {
+  return provably_nonnegative(first) && provably_le(first + Dim(1), size) && provably_nonnegative(last) &&
+         provably_le(last + Dim(1), size);
+}
+
+bool is_never_empty(const Dim& size) { return provably_le(Dim(1), size); }
+
+/// True if `op` may rely on the loop to run at all: it reads an element that may not exist otherwise (the last one of a
+/// sequence without steps).
+bool reads_on_trust(const Op* op) {
+  switch (op->code()) {
+    case Opcode::Slice: {
+      const auto& attr = op->as<SliceAttr>();
+      const Shape& shape = op->operand(0)->shape();
+      for (size_t i = 0; i < shape.size(); ++i) {
+        if (attr.starts[i] == Dim(0) && attr.sizes[i] == shape[i] && attr.steps[i] == 1) continue;
+        const Dim last = attr.starts[i] + (attr.sizes[i] - Dim(1)) * Dim(attr.steps[i]);
+        if (!is_inside(attr.starts[i], last, shape[i])) return true;
+      }
+      return false;
+    }
+    case Opcode::Gather:
+    case Opcode::GatherElements: return !is_never_empty(op->operand(0)->shape()[op->as<AxisAttr>().axis]);
+    case Opcode::GatherNd:
+    case Opcode::ScatterNd:
+      return !std::all_of(op->operand(0)->shape().begin(), op->operand(0)->shape().end(), is_never_empty);
+    case Opcode::Pad: return op->as<PadAttr>().mode != PadMode::Constant;
+    default: break;
+  }
+  for (size_t i = 0; i < op->region_count(); ++i)
+    for (const auto& inner : op->region(i).ops())
+      if (reads_on_trust(inner.get())) return true;
+  return false;
+}
+
+bool runs_at_least_once(const Op* loop) {
+  return loop->code() == Opcode::Scan && is_never_empty(loop->as<ScanAttr>().length);
+}
+
+/// The op of `body` that is `op` or holds it in a region.
+const Op* ancestor_in(const Block& body, const Op* op) {
+  while (op->parent() != &body) op = op->parent()->parent_op();
+  return op;
+}
+
+/// Moves what `body` need not repeat in front of `loop`.
+bool hoist_out_of(Block& body, Op* loop) {
+  const bool runs = runs_at_least_once(loop);
+  // An op is invariant when all it reads is defined outside or invariant itself.
+  std::unordered_set<const Op*> invariant;
+  std::vector<Op*> candidates;
+  for (Op* op : body.op_list()) {
+    if (is_terminator(op) || op->code() == Opcode::Kernel) continue;
+    bool stays = !runs && reads_on_trust(op);
+    for_each_operand(op, [&](const Value* value) {
+      if (stays || value->is_constant() || !is_defined_inside(value, body)) return;
+      for (size_t i = 0; i < op->region_count(); ++i)
+        if (is_defined_inside(value, op->region(i))) return;
+      stays = !value->op() || !invariant.contains(value->op());
+    });
+    if (stays) continue;
+    invariant.insert(op);
+    candidates.push_back(op);
+  }
+  // From the last to the first: what only spreads data goes along when something that moves reads it.
+  std::unordered_set<const Op*> moving;
+  for (auto op = candidates.rbegin(); op != candidates.rend(); ++op) {
+    bool moves = !only_spreads(*op);
+    if (!moves)
+      for (const Op* user : (*op)->result()->users()) moves = moves || moving.contains(ancestor_in(body, user));
+    if (moves) moving.insert(*op);
+  }
+  bool changed = false;
+  for (Op* op : candidates) {
+    if (!moving.contains(op)) continue;
+    op->move_before(loop);
+    changed = true;
+  }
+  return changed;
+}
+
+/// Innermost loops first, so that an op may leave several.
+bool hoist_block(Block& block) {
+  bool changed = false;
+  for (Op* op : block.op_list()) {
+    if (op->code() == Opcode::Kernel) continue;
+    for (size_t i = 0; i < op->region_count(); ++i) {
+      changed |= hoist_block(op->region(i));
+      if (op->code() != Opcode::If) changed |= hoist_out_of(op->region(i), op);
+    }
+  }
+  return changed;
+}
+
+}  // namespace
+
+/// Moves ops that compute the same in every step out of scans and loops.
+/// Before: hoist-projections. After: canonicalize-scans, which turns constant carries and inputs into outer values.
+/// Exact. Does not fire on: reads that are only known to be in bounds when the loop runs, regions of `if` (they may never run), broadcasts and iotas read in the loop only (they would
+/// take memory and save nothing), kernels.
+bool hoist_invariants(Function& f, PassContext&) { return hoist_block(f.body()); }
+
+}  // namespace seqc::passes

@@ -1,0 +1,24 @@
+/// Which role each op can play in a kernel; shared by form-kernels and code generation's reading of kernels.
+#pragma once
+
+#include "ir/ir.h"
+
+namespace seqc::passes {
+
+enum class KernelRole {
+  Point,    ///< elementwise: computed in registers
+  Index,    ///< moves data by address arithmetic: may be folded into the reading kernel
+  View,     ///< the same bytes under another shape or at an offset: costs nothing
+  Root,     ///< begins a kernel of its own
+  Control,  ///< regions and terminators
+};
+
+KernelRole role(const ir::Op& op);
+
+/// Index ops whose result element addresses are an affine function of the result's indices.
+bool is_affine(const ir::Op& op);
+
+/// The value whose bytes a reshape (through any number of reshapes) shows.
+ir::Value* strip_reshapes(ir::Value* value);
+
+}  // namespace seqc::passes

@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <bit>
+
+#include "ir/builder.h"
+#include "ir/error.h"
+#include "passes/pass.h"
+
+namespace seqc::passes {
+namespace {
+
+using namespace ir;
+
+/// Columns of one block of the packed weights, for `results` contractions that run together.
+/// A block should fill about eight accumulators (enough independent chains for two FMA pipes of latency four), but not
+/// with more padding than a quarter; fewer columns than a vector get a block of their own power of two.
+int64_t choose_lanes(const Dim& columns, size_t results, DType type, const PassContext& context) {
+  const int64_t vector =
+      std::max<int64_t>(1, type == DType::f64 || size_of(type) == 8 ? context.vector_lanes / 2 : context.vector_lanes);
+  int64_t vectors = results <= 2 ? 4 : results <= 4 ? 2 : 1;
+  if (!columns.is_constant()) return vector * vectors;
+  const int64_t count = std::max<int64_t>(1, columns.constant());
+  if (count < vector) return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(count)));
+  const auto padded = [&](int64_t lanes) { return (count + lanes - 1) / lanes * lanes; };
+  while (vectors > 1 && padded(vector * vectors) * 4 > padded(vector) * 5) vectors /= 2;
+  return vector * vectors;
+}
+
+/// The op of `block` or of an enclosing block before which values used in `block` can be computed once for all steps.
+Op* outermost_point(Op* op, const std::vector<Value*>& values) {
+  while (Op* parent = op->parent()->parent_op()) {
+    const bool repeats = parent->code() == Opcode::Scan || parent->code() == Opcode::Loop;
+    const Block& block = *op->parent();
+    const bool inside =
+        std::any_of(values.begin(), values.end(), [&](const Value* value) { return is_defined_inside(value, block); });
+    if (!repeats || inside) break;
+    op = parent;
+  }
+  return op;
+}
+
+void pack(Op* op, const PassContext& context) {
+  const auto attr = op->as<ContractAttr>();
+  const ContractSpec spec = parse_contract_spec(attr.spec);
+  SEQC_CHECK(spec.columns.size() == 1, "contraction \"{}\" is not canonical", attr.spec);
+  const Dim columns = op->result()->shape().back();
+  const std::vector<Value*> weights(op->operands().begin() + 1, op->operands().end());
+  ContractAttr packed = attr;
+  packed.lanes = choose_lanes(columns, weights.size(), op->result()->dtype(), context);
+
+  Builder b = Builder::before(outermost_point(op, weights));
+  b.set_location(op->location());
+  Value* block = b.emit(Opcode::Pack, weights, packed);
+  block->set_name(weights[0]->name().empty() ? "" : weights[0]->name() + "_packed");
+  packed.columns = {columns};
+  op->set_operands({op->operand(0), block});
+  op->set_attr(packed);
+}
+
+}  // namespace
+
+/// Lays the right-hand sides of each contraction out as [column block][k][gate][lane], the order in which the generated
+/// code reads them: once, in sequence. Constant weights are then packed at build time by fold.
+/// After: canonicalize-contractions, fuse-gates. Exact.
+bool pack_weights(Function& f, PassContext& context) {
+  bool changed = false;
+  walk(f.body(), [&](Op* op) {
+    if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) return;
+    pack(op, context);
+    changed = true;
+  });
+  return changed;
+}
+
+}  // namespace seqc::passes

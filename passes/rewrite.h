@@ -1,0 +1,51 @@
+/// Small tools that several passes share: replacing ops, inlining regions, looking at constants.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/builder.h"
+#include "ir/infer.h"
+#include "ir/ir.h"
+
+namespace seqc::passes {
+
+/// True for yield and return.
+bool is_terminator(const ir::Op* op);
+
+/// True if `value` holds only elements with the same bits as `number`: a constant of at most 4096 elements (so that -0
+/// is not 0), or such a constant broadcast.
+bool is_splat(const ir::Value* value, double number);
+
+/// A constant of one element of any rank, or null.
+const ir::Tensor* single_element(const ir::Value* value);
+
+/// The op that defines `value` if it is a `code`, else null.
+ir::Op* defining(const ir::Value* value, ir::Opcode code);
+
+/// Replaces the results of `op` by `values` and erases it.
+void replace_op(ir::Op* op, const std::vector<ir::Value*>& values);
+
+/// Moves the ops of `region` before `before`, its arguments replaced by `arguments`; returns what it yielded. The
+/// region is left with its terminator only.
+std::vector<ir::Value*> inline_region(ir::Block& region, const std::vector<ir::Value*>& arguments, ir::Op* before);
+
+/// Calls visit(value) for each value that `op` and its regions read.
+template <class F>
+void for_each_operand(const ir::Op* op, F&& visit) {
+  for (ir::Value* operand : op->operands()) visit(operand);
+  for (size_t i = 0; i < op->region_count(); ++i)
+    for (const auto& inner : op->region(i).ops()) for_each_operand(inner.get(), visit);
+}
+
+/// True if neither `op` nor its regions read anything that `block` defines. What the regions of `op` define themselves
+/// does not count.
+bool is_invariant(const ir::Op* op, const ir::Block& block);
+
+/// The number of ops in a block and its regions.
+int64_t count_ops(const ir::Block& block);
+
+/// A letter that `used` does not hold.
+char unused_label(const std::string& used, char preferred);
+
+}  // namespace seqc::passes

@@ -1,0 +1,63 @@
+/// From a model file to a function in kernel form: import and the standard pipeline, timed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "codegen/codegen.h"
+#include "ir/ir.h"
+#include "passes/pass.h"
+
+namespace seqc::runtime {
+
+struct CompileOptions {
+  /// Named dims that become numbers (ONNX models only). The program is faster and serves these sizes alone.
+  std::map<std::string, int64_t> dims;
+  /// Inputs whose whole shape becomes numbers.
+  std::map<std::string, std::vector<int64_t>> input_shapes;
+  /// Shapes that inputs will have. Used as input_shapes, and only then, when the model cannot be compiled without.
+  std::map<std::string, std::vector<int64_t>> known_shapes;
+  codegen::Target target;
+  passes::PipelineOptions pipeline;
+};
+
+/// Milliseconds spent on the way from a file to code that can run; 0 for what did not happen.
+struct BuildTimes {
+  double import = 0, passes = 0, codegen = 0, load = 0;
+  double total() const { return import + passes + codegen + load; }
+};
+
+/// A function that is ready for code generation.
+struct Lowered {
+  std::unique_ptr<ir::Function> function;
+  BuildTimes times;
+  std::vector<passes::PassTiming> passes;
+  ir::Dim multiply_adds;     ///< of the model as imported, see runtime/cost.h
+  bool specialised = false;  ///< made for known_shapes
+};
+
+/// Reads an ONNX file, or IR text (.seq, its first function). Throws Error as frontend::import_model and
+/// ir::load_module do.
+std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options = {});
+
+/// What passes need to know of the target.
+passes::PassContext pass_context(const codegen::Target& target);
+
+/// load_function, then the standard pipeline; with known_shapes a second time when the first threw NeedsDims.
+Lowered lower_file(const std::string& path, const CompileOptions& options = {});
+/// The standard pipeline on a function that is here already.
+Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options = {});
+
+/// Milliseconds since its construction.
+class Stopwatch {
+ public:
+  Stopwatch();
+  double milliseconds() const;
+
+ private:
+  int64_t start_;  // nanoseconds
+};
+
+}  // namespace seqc::runtime

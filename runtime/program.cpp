@@ -1,0 +1,62 @@
+#include "runtime/program.h"
+
+#include "runtime/library.h"
+
+namespace seqc::runtime {
+namespace {
+
+/// Code made in this process.
+class JitProgram : public Program {
+ public:
+  JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times)
+      : Program(code->model(), times), code_(std::move(code)) {
+    specialised_ = lowered.specialised;
+    multiply_adds_ = std::move(lowered.multiply_adds);
+  }
+
+ private:
+  std::unique_ptr<codegen::CompiledModel> code_;
+};
+
+/// Code in a shared library.
+class LibraryProgram : public Program {
+ public:
+  LibraryProgram(Library library, BuildTimes times) : Program(library.model(), times), library_(std::move(library)) {}
+
+ private:
+  Library library_;
+};
+
+std::shared_ptr<const Program> generate(Lowered lowered, const codegen::Target& target) {
+  const Stopwatch watch;
+  auto code = codegen::compile(*lowered.function, target);
+  BuildTimes times = lowered.times;
+  times.codegen = watch.milliseconds();
+  return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times);
+}
+
+}  // namespace
+
+Program::Program(const seqc_model& model, BuildTimes times)
+    : model_(&model), inputs_(ports_of(model.inputs, model.input_count)),
+      outputs_(ports_of(model.outputs, model.output_count)), times_(times) {}
+
+std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
+  return generate(lower_file(path, options), options.target);
+}
+
+std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
+  return generate(lower(std::move(function), options), options.target);
+}
+
+std::shared_ptr<const Program> Program::load_library(const std::string& path) {
+  const Stopwatch watch;
+  Library library(path);
+  return std::make_shared<LibraryProgram>(std::move(library), BuildTimes{.load = watch.milliseconds()});
+}
+
+std::shared_ptr<const Program> Program::open(const std::string& path, const CompileOptions& options) {
+  return is_library(path) ? load_library(path) : compile_file(path, options);
+}
+
+}  // namespace seqc::runtime

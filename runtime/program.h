@@ -1,0 +1,49 @@
+/// A compiled model, ready to run in this process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/compile.h"
+#include "runtime/ports.h"
+
+namespace seqc::runtime {
+
+/// Immutable; any number of threads may run it, each through a Session of its own:
+///
+///   auto program = Program::open("model.onnx");
+///   Session session(program);
+///   std::vector<ir::Tensor> outputs = session.run(inputs);
+class Program {
+ public:
+  /// A model file (.onnx or .seq), compiled for this machine, or a library that `seqc build` made (.so).
+  /// Throws Error with what is wrong with the file or not supported.
+  static std::shared_ptr<const Program> open(const std::string& path, const CompileOptions& options = {});
+  static std::shared_ptr<const Program> compile_file(const std::string& path, const CompileOptions& options = {});
+  static std::shared_ptr<const Program> compile(std::unique_ptr<ir::Function> function,
+                                                const CompileOptions& options = {});
+  static std::shared_ptr<const Program> load_library(const std::string& path);
+  virtual ~Program() = default;
+
+  const seqc_model& model() const { return *model_; }
+  const std::vector<Port>& inputs() const { return inputs_; }
+  const std::vector<Port>& outputs() const { return outputs_; }
+  const BuildTimes& times() const { return times_; }
+  /// Compiled for CompileOptions::known_shapes because the model cannot be compiled for others in one go.
+  bool specialised() const { return specialised_; }
+  /// Multiply-adds of one run as a function of the named dims; nothing for libraries.
+  const std::optional<ir::Dim>& multiply_adds() const { return multiply_adds_; }
+
+ protected:
+  Program(const seqc_model& model, BuildTimes times);
+
+  const seqc_model* model_;
+  std::vector<Port> inputs_, outputs_;
+  BuildTimes times_;
+  bool specialised_ = false;
+  std::optional<ir::Dim> multiply_adds_;
+};
+
+}  // namespace seqc::runtime

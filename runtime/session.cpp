@@ -1,0 +1,99 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <new>
+
+#include "ir/error.h"
+
+namespace seqc::runtime {
+namespace {
+
+std::vector<seqc_tensor> views(const std::vector<ir::Tensor>& tensors) {
+  std::vector<seqc_tensor> result;
+  for (const ir::Tensor& tensor : tensors) result.push_back(view(tensor));
+  return result;
+}
+
+std::string dims_text(const ir::DimBindings& dims) {
+  std::string text;
+  for (const auto& [name, value] : dims) text += fmt::format("{}{}={}", text.empty() ? " at " : ", ", name, value);
+  return text;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Program> program, int threads) : program_(std::move(program)), pool_(threads) {}
+
+void Session::FreeWorkspace::operator()(std::byte* bytes) const {
+  ::operator delete[](bytes, std::align_val_t(SEQC_ALIGNMENT));
+}
+
+std::vector<ir::Tensor> Session::run(const std::vector<ir::Tensor>& inputs) {
+  const std::vector<seqc_tensor> input_views = views(inputs);
+  prepare(input_views);
+  std::vector<ir::Tensor> outputs;
+  std::vector<seqc_tensor> output_views;
+  for (const seqc_tensor& type : output_types_) {
+    outputs.emplace_back(static_cast<ir::DType>(type.dtype), std::vector<int64_t>(type.shape, type.shape + type.rank));
+    output_views.push_back(mutable_view(outputs.back()));
+  }
+  const int32_t status = run(input_views, output_views);
+  SEQC_CHECK(status == SEQC_OK, "run after prepare gave status {}", status);
+  return outputs;
+}
+
+void Session::prepare(std::span<const seqc_tensor> inputs) {
+  if (prepared_ && compare(inputs) == SEQC_OK) return;
+  prepared_ = false;
+  dims_ = check_inputs(program_->inputs(), inputs);
+  plan(inputs);
+  input_types_.assign(inputs.begin(), inputs.end());
+  for (seqc_tensor& type : input_types_) type.data = nullptr;
+  prepared_ = true;
+}
+
+void Session::plan(std::span<const seqc_tensor> inputs) {
+  const std::vector<Port>& ports = program_->outputs();
+  output_types_.assign(ports.size(), seqc_tensor{});
+  size_t bytes = 0;
+  const int32_t status = program_->model().prepare(inputs.data(), output_types_.data(), &bytes);
+  if (SEQC_STATUS_CODE(status) == SEQC_TOO_LARGE)
+    fail(ErrorKind::BadInput, "workspace{}: does not fit this machine's memory; choose smaller dims", dims_text(dims_));
+  SEQC_CHECK(status == SEQC_OK, "prepare refuses input {} with code {} after it was checked", SEQC_STATUS_INPUT(status),
+             SEQC_STATUS_CODE(status));
+  uint64_t total = bytes;
+  for (size_t i = 0; i < ports.size(); ++i)
+    total += byte_size(output_types_[i], fmt::format("output \"{}\"{}", ports[i].name, dims_text(dims_)));
+  check_memory(total, fmt::format("a run{}", dims_text(dims_)));
+  reserve(bytes);
+}
+
+void Session::reserve(size_t bytes) {
+  workspace_bytes_ = bytes;
+  if (bytes <= workspace_capacity_) return;
+  workspace_.reset();
+  workspace_capacity_ = 0;
+  workspace_.reset(new (std::align_val_t(SEQC_ALIGNMENT)) std::byte[bytes]);
+  workspace_capacity_ = bytes;
+}
+
+int32_t Session::compare(std::span<const seqc_tensor> inputs) const noexcept {
+  if (inputs.size() != input_types_.size()) return SEQC_BAD_SHAPE;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const seqc_tensor &got = inputs[i], &want = input_types_[i];
+    const auto status = [&](int32_t code) { return code | static_cast<int32_t>(i) << 8; };
+    if (got.dtype != want.dtype) return status(SEQC_BAD_DTYPE);
+    if (got.rank != want.rank) return status(SEQC_BAD_RANK);
+    if (!std::equal(got.shape, got.shape + got.rank, want.shape)) return status(SEQC_BAD_SHAPE);
+  }
+  return SEQC_OK;
+}
+
+int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<const seqc_tensor> outputs) noexcept {
+  if (!prepared_ || outputs.size() != output_types_.size()) return SEQC_BAD_SHAPE;
+  if (const int32_t status = compare(inputs); status != SEQC_OK) return status;
+  program_->model().run(inputs.data(), outputs.data(), workspace_.get(), pool_.handle());
+  return SEQC_OK;
+}
+
+}  // namespace seqc::runtime

@@ -1,0 +1,83 @@
+#include "runtime/thread_pool.h"
+
+#include <system_error>
+
+#include "ir/error.h"
+
+namespace seqc::runtime {
+namespace {
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// About 100 microseconds on current processors: longer than the gap between calls of a real-time loop's inner steps,
+/// short enough that an idle pool costs nothing.
+constexpr int kSpins = 2000;
+constexpr int32_t kMaxThreads = 1024;
+
+}  // namespace
+
+ThreadPool::ThreadPool(int32_t count) {
+  if (count < 1 || count > kMaxThreads)
+    fail(ErrorKind::BadInput, "threads: got {}, expected a number from 1 to {}", count, kMaxThreads);
+  // Spinning only helps when every thread has a core of its own.
+  spins_ = count <= static_cast<int32_t>(std::thread::hardware_concurrency()) ? kSpins : 0;
+  handle_.count = count;
+  handle_.pool = this;
+  handle_.run = [](void* pool, void (*task)(void*, int32_t), void* argument, int32_t threads) {
+    static_cast<ThreadPool*>(pool)->run(task, argument, threads);
+  };
+  try {
+    for (int32_t i = 1; i < count; ++i) {
+      workers_.push_back(std::make_unique<Worker>());
+      workers_.back()->thread = std::thread([this, worker = workers_.back().get(), i] { work(*worker, i); });
+    }
+  } catch (const std::system_error& error) {
+    stop();
+    fail(ErrorKind::BadInput, "threads: {} could not be started: {}", count, error.what());
+  }
+}
+
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() noexcept {
+  task_ = nullptr;  // the sign to leave
+  for (const auto& worker : workers_) {
+    worker->calls.fetch_add(1, std::memory_order_release);
+    worker->calls.notify_one();
+  }
+  for (const auto& worker : workers_)
+    if (worker->thread.joinable()) worker->thread.join();
+}
+
+void ThreadPool::work(Worker& worker, int32_t index) noexcept {
+  for (uint32_t done = 0;; ++done) {
+    for (int spin = 0; spin < spins_ && worker.calls.load(std::memory_order_acquire) == done; ++spin) relax();
+    worker.calls.wait(done, std::memory_order_acquire);
+    if (!task_) return;
+    task_(argument_, index);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+void ThreadPool::run(Task task, void* argument, int32_t count) noexcept {
+  task_ = task;
+  argument_ = argument;
+  busy_.store(count - 1, std::memory_order_relaxed);
+  for (int32_t i = 0; i + 1 < count; ++i) {
+    workers_[static_cast<size_t>(i)]->calls.fetch_add(1, std::memory_order_release);
+    workers_[static_cast<size_t>(i)]->calls.notify_one();
+  }
+  task(argument, 0);
+  for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+    relax();
+    if (spin >= spins_) std::this_thread::yield();
+  }
+}
+
+}  // namespace seqc::runtime

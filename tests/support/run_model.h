@@ -1,0 +1,14 @@
+/// Runs a compiled model on host tensors through the C ABI.
+#pragma once
+
+#include <vector>
+
+#include "ir/tensor.h"
+#include "runtime/seqc.h"
+
+namespace seqc::test {
+
+/// Outputs of one call on `threads` threads. Fails the current test when `prepare` refuses the inputs.
+std::vector<ir::Tensor> run_model(const seqc_model& model, const std::vector<ir::Tensor>& inputs, int threads = 1);
+
+}  // namespace seqc::test

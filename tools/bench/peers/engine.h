@@ -1,0 +1,49 @@
+/// What the comparison needs of an inference engine, and the tensors handed to it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "runtime/seqc.h"
+
+namespace seqc::peers {
+
+/// A dense tensor whose memory is aligned for any engine.
+class Tensor {
+ public:
+  Tensor(seqc_dtype dtype, std::vector<int64_t> shape);
+  Tensor(Tensor&&) noexcept = default;  // keeps the address of the data: engines hold it
+
+  seqc_dtype dtype() const { return dtype_; }
+  const std::vector<int64_t>& shape() const { return shape_; }
+  int64_t count() const { return count_; }
+  size_t bytes() const;
+  void* data() const;
+
+  /// Element i as a double, whatever the type.
+  double at(int64_t i) const;
+
+  /// Inputs from a seed: floats uniform in [-1, 1); integers uniform in [1, largest], the first one `largest` (so that
+  /// sequence lengths reach the whole length).
+  void fill(uint64_t seed, int64_t largest);
+
+ private:
+  seqc_dtype dtype_;
+  std::vector<int64_t> shape_;
+  int64_t count_ = 1;
+  mutable std::vector<std::byte> storage_;
+};
+
+/// One loaded model. `bind` fixes shapes and allocates outputs; `run` is what gets timed.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// `inputs` stay where they are as long as the engine.
+  virtual void bind(const std::vector<Tensor>& inputs) = 0;
+  virtual void run() = 0;
+  virtual const std::vector<Tensor>& outputs() const = 0;
+  double load_ms = 0;  // time from the file to a model that can run
+};
+
+}  // namespace seqc::peers

@@ -1,0 +1,51 @@
+#include "tools/seqc/compare.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace seqc::tools {
+namespace {
+
+using ir::Tensor;
+
+/// Row-major position as an index: `[2,0,5]`.
+std::string index_text(const std::vector<int64_t>& shape, int64_t position) {
+  std::vector<int64_t> index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0; position /= shape[axis]) index[axis] = position % shape[axis];
+  return fmt::format("[{}]", fmt::join(index, ","));
+}
+
+bool close(double got, double want, const Tolerance& tolerance) {
+  if (std::isnan(want)) return std::isnan(got);
+  if (std::isinf(want)) return got == want;
+  return std::abs(got - want) <= tolerance.absolute + tolerance.relative * std::abs(want);
+}
+
+std::string element(const Tensor& tensor, int64_t i) {
+  return ir::is_float(tensor.dtype()) ? fmt::format("{:g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
+}
+
+}  // namespace
+
+std::string difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
+  if (got.dtype() != want.dtype() || got.shape() != want.shape())
+    return fmt::format("got {}, expected {}", got.type_str(), want.type_str());
+  const bool real = ir::is_float(want.dtype());
+  int64_t first = -1, wrong = 0;
+  double largest = 0;
+  for (int64_t i = 0; i < want.count(); ++i) {
+    if (real ? close(got.real(i), want.real(i), tolerance) : got.integer(i) == want.integer(i)) continue;
+    if (wrong++ == 0) first = i;
+    if (const double error = std::abs(got.real(i) - want.real(i)); !(error <= largest)) largest = error;
+  }
+  if (wrong == 0) return "";
+  return fmt::format("{}: got {}, expected {}; {} of {} elements differ, by at most {:.2g}",
+                     index_text(want.shape(), first), element(got, first), element(want, first), wrong, want.count(),
+                     largest);
+}
+
+}  // namespace seqc::tools

@@ -1,0 +1,67 @@
+// seqc: compiles recurrent and other sequence models to native code.
+// Exit codes: 0 done, 1 the model or its data is at fault, 2 wrong usage.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <new>
+
+#include "ir/error.h"
+#include "runtime/seqc.h"
+#include "tools/seqc/command.h"
+
+#ifndef SEQC_VERSION
+#define SEQC_VERSION "0.1.0"
+#endif
+
+namespace {
+
+using namespace seqc;
+
+constexpr const char* kOverview = R"(Examples:
+  seqc inspect model.onnx                       what is in it: inputs, layers, parameters, multiply-adds, memory
+  seqc build model.onnx -o out                  out/model.so, its C header; needs nothing at run time
+  seqc run model.onnx --inputs in --outputs out
+  seqc bench model.onnx --dim T=100 --threads 2
+  seqc test cases/                              every case below a folder, in the layout of the ONNX backend suite
+`seqc COMMAND --help` shows more of each. Exit codes: 0 done, 1 the model or its data is at fault, 2 wrong usage.)";
+
+int run_command(const tools::Command& command) {
+  try {
+    const int code = command.run();
+    if (std::fflush(stdout) != 0) fail(ErrorKind::BadInput, "standard output: cannot be written");
+    return code;
+  } catch (const Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: not enough memory\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: internal: {}\n", error.what());
+  }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("seqc compiles recurrent and other sequence models to native code.", "seqc");
+  app.set_version_flag("--version", fmt::format("seqc {} (binary interface {})", SEQC_VERSION, SEQC_ABI_VERSION));
+  app.footer(kOverview);
+  app.require_subcommand(1);
+  const std::array commands = {tools::add_build(app), tools::add_run(app),  tools::add_inspect(app),
+                               tools::add_opt(app),   tools::add_test(app), tools::add_bench(app)};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    const auto parsed = app.get_subcommands();
+    fmt::print(stderr, "error: {}\nseqc {}--help shows the usage\n", error.what(),
+               parsed.empty() ? "" : parsed[0]->get_name() + " ");
+    return 2;
+  }
+  for (const tools::Command& command : commands)
+    if (command.app->parsed()) return run_command(command);
+  return 2;
+}

@@ -1,0 +1,82 @@
+#include "tools/seqc/options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <iostream>
+
+namespace seqc::tools {
+namespace {
+
+/// An option whose every occurrence takes one value, handed to `take`.
+template <class Take>
+CLI::Option* add_each(CLI::App& app, const std::string& name, const std::string& help, Take take) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [take](const std::vector<std::string>& values) {
+            for (const std::string& value : values) take(value);
+          },
+          help)
+      ->allow_extra_args(false);
+}
+
+void take_dim(std::map<std::string, int64_t>& dims, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--dim");
+  int64_t number = 0;
+  const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (code != std::errc() || end != value.data() + value.size() || number < 0)
+    throw CLI::ValidationError("--dim", fmt::format("got \"{}\", expected NAME=NUMBER such as N=4", text));
+  dims[name] = number;
+}
+
+void take_passes(std::set<std::string>& names, const std::string& text, bool with_stages) {
+  for (const std::string& name : CLI::detail::split(text, ',')) {
+    if (!passes::find_pass(name) && !(with_stages && (name == "all" || name == "import")))
+      throw CLI::ValidationError("pass", fmt::format("\"{}\" is unknown; seqc opt --list-passes shows them", name));
+    names.insert(name);
+  }
+}
+
+}  // namespace
+
+std::pair<std::string, std::string> split_assignment(const std::string& text, const std::string& option) {
+  const size_t at = text.find('=');
+  if (at == std::string::npos || at == 0 || at + 1 == text.size())
+    throw CLI::ValidationError(option, fmt::format("got \"{}\", expected NAME=VALUE", text));
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+void add_dim_option(CLI::App& app, std::map<std::string, int64_t>& dims) {
+  add_each(app, "--dim", "gives a named dim a number, e.g. --dim N=4 --dim T=100", [&dims](const std::string& text) {
+    take_dim(dims, text);
+  })->type_name("NAME=NUMBER");
+}
+
+void add_target_options(CLI::App& app, codegen::Target& target) {
+  app.add_option("--target", target.triple, "machine to compile for, e.g. aarch64-linux-gnu (this one)")
+      ->type_name("TRIPLE");
+  app.add_option("--target-cpu", target.cpu, "processor, e.g. x86-64, x86-64-v3, x86-64-v4 (this one)")->type_name("CPU");
+  app.add_option("--target-features", target.features, "on top of the processor's, e.g. +avx2,-fma")->type_name("LIST");
+}
+
+void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline) {
+  constexpr const char* kGroup = "Looking inside";
+  pipeline.print_to = &std::cout;
+  add_each(app, "--print-after", "prints the IR after these passes (\"import\": before the first; \"all\": every change)",
+           [&pipeline](const std::string& text) { take_passes(pipeline.print_after, text, true); })
+      ->type_name("PASS,...")
+      ->group(kGroup);
+  app.add_option("--dump-dir", pipeline.dump_dir, "saves the IR of every stage there, as NN-pass.seq")
+      ->type_name("DIR")
+      ->group(kGroup);
+  add_each(app, "--disable", "leaves these passes out", [&pipeline](const std::string& text) {
+    take_passes(pipeline.disabled, text, false);
+  })->type_name("PASS,...")->group(kGroup);
+}
+
+void add_threads_option(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "threads that work on one run")->check(CLI::Range(1, 1024))->capture_default_str();
+}
+
+}  // namespace seqc::tools

@@ -1,0 +1,122 @@
+#include "tools/seqc/test_case.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "ir/error.h"
+#include "ir/interpreter.h"
+#include "runtime/session.h"
+#include "tools/seqc/tensor_files.h"
+
+namespace seqc::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Tensors = std::vector<ir::Tensor>;
+
+std::vector<fs::path> data_sets(const fs::path& folder) {
+  std::vector<fs::path> result;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_directory() && entry.path().filename().string().starts_with("test_data_set_"))
+      result.push_back(entry.path());
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+bool is_case(const fs::path& folder) { return fs::is_regular_file(folder / "model.onnx") && !data_sets(folder).empty(); }
+
+/// What runs a model: compiled or interpreted code with the names of its outputs.
+class Runner {
+ public:
+  Runner(const std::string& model, const std::vector<std::string>& names, const Tensors& inputs, TestOptions options) {
+    options.compile.known_shapes = shapes_of(names, inputs);
+    if (options.engine == Engine::Compiled) {
+      auto program = runtime::Program::compile_file(model, options.compile);
+      specialised_ = program->specialised();
+      take_names(program->outputs());
+      session_ = std::make_unique<runtime::Session>(std::move(program), options.threads);
+      return;
+    }
+    if (options.engine == Engine::InterpretImported) options.compile.pipeline.disabled = every_pass();
+    runtime::Lowered lowered = runtime::lower_file(model, options.compile);
+    specialised_ = lowered.specialised;
+    take_names(runtime::outputs_of(*lowered.function));
+    function_ = std::move(lowered.function);
+  }
+
+  Tensors run(const Tensors& inputs) {
+    return session_ ? session_->run(inputs) : ir::interpret(*function_, inputs);
+  }
+  const std::vector<std::string>& output_names() const { return output_names_; }
+  /// Made for the shapes of one data set: another may need another.
+  bool specialised() const { return specialised_; }
+
+ private:
+  static std::set<std::string> every_pass() {
+    std::set<std::string> names;
+    for (const passes::PassInfo& pass : passes::all_passes()) names.emplace(pass.name);
+    return names;
+  }
+  void take_names(const std::vector<runtime::Port>& ports) {
+    for (const runtime::Port& port : ports) output_names_.push_back(port.name);
+  }
+
+  std::unique_ptr<runtime::Session> session_;
+  std::unique_ptr<ir::Function> function_;
+  std::vector<std::string> output_names_;
+  bool specialised_ = false;
+};
+
+/// Empty, or what is wrong with an output.
+std::string compare_outputs(const fs::path& data_set, const Runner& runner, const Tensors& got,
+                            const Tolerance& tolerance) {
+  const std::vector<std::string>& names = runner.output_names();
+  const Tensors want = match(load_folder(data_set.string(), "output", false), names, "output");
+  for (size_t i = 0; i < want.size(); ++i)
+    if (const std::string text = difference(got[i], want[i], tolerance); !text.empty())
+      return fmt::format("output \"{}\" {}", names[i], text);
+  return "";
+}
+
+CaseResult run_data_sets(const fs::path& folder, const TestOptions& options, std::string& where) {
+  const std::string model = (folder / "model.onnx").string();
+  const std::vector<std::string> names = input_names(model);
+  std::unique_ptr<Runner> runner;
+  for (const fs::path& data_set : data_sets(folder)) {
+    where = data_set.filename().string() + ": ";
+    const auto given = load_folder(data_set.string(), "input", false);
+    const Tensors inputs = match(given, names, "input");
+    if (!runner || runner->specialised()) runner = std::make_unique<Runner>(model, names, inputs, options);
+    if (const auto text = compare_outputs(data_set, *runner, runner->run(inputs), options.tolerance); !text.empty())
+      return {Outcome::Failed, where + text};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> find_cases(const std::vector<std::string>& folders) {
+  std::vector<std::string> cases;
+  for (const std::string& folder : folders) {
+    if (!fs::is_directory(folder)) fail(ErrorKind::BadInput, "{}: no such folder", folder);
+    if (is_case(folder)) cases.push_back(folder);
+    const size_t begin = cases.size();
+    for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink))
+      if (entry.is_directory() && is_case(entry.path())) cases.push_back(entry.path().string());
+    std::sort(cases.begin() + static_cast<ptrdiff_t>(begin), cases.end());
+  }
+  return cases;
+}
+
+CaseResult run_case(const std::string& folder, const TestOptions& options) {
+  std::string where;
+  try {
+    return run_data_sets(folder, options, where);
+  } catch (const Error& error) {
+    return {error.kind() == ErrorKind::Unsupported ? Outcome::Refused : Outcome::Failed, where + error.what()};
+  } catch (const std::exception& error) {
+    return {Outcome::Failed, where + error.what()};
+  }
+}
+
+}  // namespace seqc::tools
