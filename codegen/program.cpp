@@ -6,6 +6,7 @@
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
 #include "ir/error.h"
+#include "ir/printer.h"
 #include "runtime/seqc.h"
 
 namespace seqc::codegen {
@@ -50,6 +51,26 @@ KernelSignature signature(const ir::Op& kernel) {
     for (size_t i = 0; i < op->result_count(); ++i) note_type(op->result(i));
   }
   return result;
+}
+
+/// The kernel as the text of a function of what it reads, with neutral names.
+std::string kernel_key(const ir::Op& kernel, const KernelSignature& sig) {
+  ir::Function function("kernel");
+  ir::ValueMap map;
+  for (const ir::Value* buffer : sig.buffers) map[buffer] = function.body().add_argument(buffer->type());
+  // Constants that are not read from memory belong to the function that they are used in.
+  for (const ir::Op* op : kernel.region().op_list())
+    for (const ir::Value* operand : op->operands())
+      if (operand->is_constant() && !map.count(operand)) map[operand] = function.constant(operand->constant());
+  ir::Op* copy = ir::clone(kernel, function.body(), nullptr, map);
+  std::vector<ir::Value*> results;
+  for (size_t i = 0; i < copy->result_count(); ++i) results.push_back(copy->result(i));
+  for (const ir::Op* op : copy->region().op_list())
+    for (size_t i = 0; i < op->result_count(); ++i) op->result(i)->set_name("");
+  for (ir::Value* result : results) result->set_name("");
+  function.body().create(Opcode::Return, results, ir::NoAttr{});
+  function.output_names.assign(results.size(), "");
+  return ir::print(function);
 }
 
 /// Generates the function that runs a model's kernels in order on one thread of a call.
@@ -194,7 +215,13 @@ class BodyGenerator {
     emit_barrier();
   }
 
+  /// The kernel's function; kernels that are equal but for the values they read share one.
   llvm::Function* kernel_function(const ir::Op& kernel, const KernelSignature& sig) {
+    llvm::Function*& known = kernels_[kernel_key(kernel, sig)];
+    return known ? known : known = generate_kernel(kernel, sig);
+  }
+
+  llvm::Function* generate_kernel(const ir::Op& kernel, const KernelSignature& sig) {
     llvm::Type *pointer = e_.getPtrTy(), *i64 = e_.getInt64Ty();
     const size_t buffers = sig.buffers.size() + kernel.result_count();
     std::vector<llvm::Type*> types(buffers, pointer);
@@ -359,8 +386,25 @@ class BodyGenerator {
     e.CreateAlignedStore(e.CreateAdd(mine, e.getInt32(1)), generation, llvm::Align(4))
         ->setAtomic(llvm::AtomicOrdering::Release);
     e.CreateRetVoid();
+    // A short wait spins; a long one means that there are more threads than processors, and gives way.
+    constexpr uint32_t kSpins = 4096;
+    auto* give_way = llvm::BasicBlock::Create(context_, "give_way", barrier_);
+    auto* look = llvm::BasicBlock::Create(context_, "look", barrier_);
     e.SetInsertPoint(wait);
-    e.CreateCondBr(e.CreateICmpEQ(load(generation), mine), wait, done);
+    e.CreateBr(look);
+    e.SetInsertPoint(look);
+    auto* spins = e.CreatePHI(e.getInt32Ty(), 3);
+    spins->addIncoming(e.getInt32(0), wait);
+    auto* again = llvm::BasicBlock::Create(context_, "again", barrier_);
+    e.CreateCondBr(e.CreateICmpEQ(load(generation), mine), again, done);
+    e.SetInsertPoint(again);
+    llvm::Value* next = e.CreateAdd(spins, e.getInt32(1));
+    spins->addIncoming(next, again);
+    e.CreateCondBr(e.CreateICmpULT(next, e.getInt32(kSpins)), look, give_way);
+    e.SetInsertPoint(give_way);
+    e.CreateCall(module_.getOrInsertFunction("sched_yield", e.getInt32Ty()));
+    spins->addIncoming(e.getInt32(0), give_way);
+    e.CreateBr(look);
     e.SetInsertPoint(done);
     e.CreateRetVoid();
     return barrier_;
@@ -377,6 +421,7 @@ class BodyGenerator {
   Emitter e_;
   llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
   llvm::Function* barrier_ = nullptr;
+  std::map<std::string, llvm::Function*> kernels_;
   Emitter::Symbols symbols_;
   std::vector<llvm::Value*> slot_offsets_;
   std::map<const ir::Value*, llvm::Value*> pointers_, constants_;

@@ -257,6 +257,10 @@ class Parser : public TokenReader {
     } catch (const Error& fault) {
       error(mnemonic, fmt::format("{}: {}", mnemonic.text, fault.what()));
     }
+    for (const Type& type : types)
+      for (const Dim& dim : type.shape)
+        if (dim.is_constant() && dim.constant() < 0)
+          error(mnemonic, fmt::format("{}: gives {}, expected dims of 0 or more", mnemonic.text, type.str()));
     if (names.size() != types.size())
       error(mnemonic, fmt::format("{}: got {} result names, expected {}", mnemonic.text, names.size(), types.size()));
     if (eat(":")) {

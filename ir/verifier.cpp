@@ -146,7 +146,11 @@ class Verifier {
       known_.insert(op.result(i));
       if (op.result(i)->op() != &op || op.result(i)->index() != static_cast<int>(i))
         report(&op, "result {} does not know its place", i);
-      for (const Dim& dim : op.result(i)->shape()) dim.collect_symbols(dims);
+      for (const Dim& dim : op.result(i)->shape()) {
+        dim.collect_symbols(dims);
+        if (dim.is_constant() && dim.constant() < 0)
+          report(&op, "result {} is {}, expected dims of 0 or more", i, op.result(i)->type().str());
+      }
     }
     for (size_t i = 0; i < op.operands().size(); ++i) {
       uses_[op.operand(i)].push_back(&op);

@@ -52,17 +52,6 @@ std::vector<Value*> inline_region(Block& region, const std::vector<Value*>& argu
   return terminator->operands();
 }
 
-bool is_invariant(const Op* op, const Block& block) {
-  bool invariant = true;
-  for_each_operand(op, [&](const Value* value) {
-    if (!invariant || value->is_constant() || !is_defined_inside(value, block)) return;
-    for (size_t i = 0; i < op->region_count(); ++i)
-      if (is_defined_inside(value, op->region(i))) return;
-    invariant = false;
-  });
-  return invariant;
-}
-
 int64_t count_ops(const Block& block) {
   int64_t count = 0;
   for (const auto& op : block.ops()) {

@@ -38,10 +38,6 @@ void for_each_operand(const ir::Op* op, F&& visit) {
     for (const auto& inner : op->region(i).ops()) for_each_operand(inner.get(), visit);
 }
 
-/// True if neither `op` nor its regions read anything that `block` defines. What the regions of `op` define themselves
-/// does not count.
-bool is_invariant(const ir::Op* op, const ir::Block& block);
-
 /// The number of ops in a block and its regions.
 int64_t count_ops(const ir::Block& block);
 

@@ -50,7 +50,7 @@ passes::PassContext pass_context(const codegen::Target& target) {
 
 std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options) {
   if (path.ends_with(".seq")) return load_text(path, options);
-  return frontend::import_model(path, {.dims = options.dims, .input_shapes = options.input_shapes});
+  return frontend::import_model(path, {.dims = options.dims, .input_shapes = options.input_shapes, .input_values = {}});
 }
 
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {

@@ -216,6 +216,12 @@ std::string error_of(const std::function<void(ModelBuilder&)>& write, const fron
   return "no error";
 }
 
+frontend::ImportOptions with_dim(const std::string& name, int64_t value) {
+  frontend::ImportOptions options;
+  options.dims[name] = value;
+  return options;
+}
+
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 #define CHECK_SAYS(expression, part)          \
   do {                                        \
@@ -306,7 +312,7 @@ TEST_CASE("padding that depends on a named dim: exact at stride 1, else it asks 
   CHECK_SAYS(error_of(conv_over(2, 7)), "no error");
   CHECK_SAYS(error_of(conv_over(2, "L")), "Conv \"c\"");
   CHECK_SAYS(error_of(conv_over(2, "L")), "--dim L=");
-  CHECK_SAYS(error_of(conv_over(2, "L"), {.dims = {{"L", 7}}, .input_shapes = {}}), "no error");
+  CHECK_SAYS(error_of(conv_over(2, "L"), {.dims = {{"L", 7}}, .input_shapes = {}, .input_values = {}}), "no error");
 
   ModelBuilder model(13);
   conv_over(1, "L")(model);

@@ -21,13 +21,24 @@ CLI::Option* add_each(CLI::App& app, const std::string& name, const std::string&
       ->allow_extra_args(false);
 }
 
-void take_dim(std::map<std::string, int64_t>& dims, const std::string& text) {
-  const auto [name, value] = split_assignment(text, "--dim");
+int64_t parse_size(const std::string& text, const std::string& option) {
   int64_t number = 0;
-  const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (code != std::errc() || end != value.data() + value.size() || number < 0)
-    throw CLI::ValidationError("--dim", fmt::format("got \"{}\", expected NAME=NUMBER such as N=4", text));
-  dims[name] = number;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || end != text.data() + text.size() || number < 0)
+    throw CLI::ValidationError(option, fmt::format("got \"{}\", expected a number that is not negative", text));
+  return number;
+}
+
+void take_dim(runtime::CompileOptions& options, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--dim");
+  options.dims[name] = parse_size(value, "--dim");
+}
+
+void take_shape(runtime::CompileOptions& options, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--shape");
+  std::vector<int64_t>& shape = options.input_shapes[name];
+  shape.clear();
+  for (const std::string& size : CLI::detail::split(value, ',')) shape.push_back(parse_size(size, "--shape"));
 }
 
 void take_passes(std::set<std::string>& names, const std::string& text, bool with_stages) {
@@ -47,10 +58,13 @@ std::pair<std::string, std::string> split_assignment(const std::string& text, co
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
-void add_dim_option(CLI::App& app, std::map<std::string, int64_t>& dims) {
-  add_each(app, "--dim", "gives a named dim a number, e.g. --dim N=4 --dim T=100", [&dims](const std::string& text) {
-    take_dim(dims, text);
+void add_shape_options(CLI::App& app, runtime::CompileOptions& options) {
+  add_each(app, "--dim", "gives a named dim a number, e.g. --dim N=4 --dim T=100", [&options](const std::string& text) {
+    take_dim(options, text);
   })->type_name("NAME=NUMBER");
+  add_each(app, "--shape", "gives an input its whole shape, where the model does not say it",
+           [&options](const std::string& text) { take_shape(options, text); })
+      ->type_name("INPUT=A,B,...");
 }
 
 void add_target_options(CLI::App& app, codegen::Target& target) {

@@ -3,17 +3,15 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cstdint>
-#include <map>
 #include <string>
+#include <utility>
 
-#include "codegen/codegen.h"
-#include "passes/pass.h"
+#include "runtime/compile.h"
 
 namespace seqc::tools {
 
-/// --dim NAME=NUMBER, repeated.
-void add_dim_option(CLI::App& app, std::map<std::string, int64_t>& dims);
+/// --dim NAME=NUMBER and --shape NAME=A,B,..., each repeated.
+void add_shape_options(CLI::App& app, runtime::CompileOptions& options);
 /// --target, --target-cpu, --target-features.
 void add_target_options(CLI::App& app, codegen::Target& target);
 /// --print-after, --dump-dir, --disable; prints go to stdout.

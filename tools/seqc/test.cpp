@@ -119,10 +119,8 @@ Command add_test(CLI::App& seqc) {
   app->add_option("--atol", options->test.tolerance.absolute, "see --rtol")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app->add_option("--interpret", options->interpret, "use the reference interpreter, on the model as imported or after all passes")
-      ->expected(0, 1)
-      ->default_str("import")
-      ->type_name("[import|final]")
+  app->add_flag("--interpret{import}", options->interpret,
+                "use the reference interpreter: on the model as imported, or with =final after all passes")
       ->check(CLI::IsMember({"import", "final"}));
   add_threads_option(*app, options->test.threads);
   options->children = {.jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency())), .timeout_seconds = 300};

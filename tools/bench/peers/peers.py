@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -27,6 +28,7 @@ def microseconds(value):
 
 def build_library(seqc, model, directory):
     """(library path, seconds, None) or (None, None, why not)."""
+    shutil.rmtree(directory, ignore_errors=True)
     start = time.monotonic()
     done = subprocess.run([seqc, "build", str(model), "-o", str(directory)], capture_output=True, text=True)
     if done.returncode:

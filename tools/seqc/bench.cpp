@@ -1,0 +1,118 @@
+// seqc bench: how fast a model runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "ir/error.h"
+#include "tools/seqc/command.h"
+#include "tools/seqc/model_run.h"
+#include "tools/seqc/text.h"
+
+namespace seqc::tools {
+namespace {
+
+constexpr const char* kHelp = R"(Runs the model again and again for about a second, after a warm-up, and shows the median with its spread.
+GFLOP/s counts two operations for each multiply-add of products and convolutions.
+
+Examples:
+  seqc bench model.onnx --dim T=100 --dim N=1
+  seqc bench out/model.so --dim T=100 --threads 2 --json
+  seqc bench model.onnx --inputs data --runs 1000)";
+
+struct Options {
+  RunOptions run;
+  int64_t runs = 0;
+  bool json = false;
+};
+
+struct Timing {
+  double median, minimum, p90, p99;  ///< microseconds
+  size_t runs;
+};
+
+Timing measure(runtime::Session& session, const std::vector<ir::Tensor>& inputs, int64_t runs) {
+  constexpr double kWarmUp = 200, kTotal = 1000;  // milliseconds
+  constexpr size_t kFewest = 10, kMost = 1'000'000;
+  std::vector<ir::Tensor> outputs = session.run(inputs);
+  std::vector<seqc_tensor> input_views, output_views;
+  for (const ir::Tensor& input : inputs) input_views.push_back(runtime::view(input));
+  for (ir::Tensor& output : outputs) output_views.push_back(runtime::mutable_view(output));
+
+  const runtime::Stopwatch warm_up;
+  while (warm_up.milliseconds() < kWarmUp) {
+    session.run(input_views, output_views);
+    if (runs > 0) break;  // who says how many runs may want few
+  }
+  std::vector<double> times;
+  times.reserve(runs > 0 ? static_cast<size_t>(runs) : kMost);
+  const runtime::Stopwatch total;
+  const auto more = [&] {
+    if (runs > 0) return times.size() < static_cast<size_t>(runs);
+    return times.size() < kFewest || (times.size() < kMost && total.milliseconds() < kTotal);
+  };
+  while (more()) {
+    const runtime::Stopwatch watch;
+    session.run(input_views, output_views);
+    times.push_back(watch.milliseconds() * 1e3);
+  }
+  std::sort(times.begin(), times.end());
+  const auto quantile = [&](double q) {
+    return times[static_cast<size_t>(std::lround(q * static_cast<double>(times.size() - 1)))];
+  };
+  return {quantile(0.5), times[0], quantile(0.9), quantile(0.99), times.size()};
+}
+
+void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops) {
+  const runtime::BuildTimes& times = run.session->program().times();
+  fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
+             options.run.threads, options.run.threads == 1 ? "" : "s");
+  fmt::print("  median {}, min {}, p90 {}, p99 {} of {} runs\n", time_text(timing.median), time_text(timing.minimum),
+             time_text(timing.p90), time_text(timing.p99), timing.runs);
+  if (!std::isnan(gflops)) fmt::print("  {:.2f} GFLOP/s\n", gflops);
+  if (times.load > 0)
+    fmt::print("  loaded in {:.1f} ms", times.load);
+  else
+    fmt::print("  compiled in {:.1f} ms (import {:.1f}, passes {:.1f}, code {:.1f})", times.total(), times.import,
+               times.passes, times.codegen);
+  fmt::print("; workspace {}\n", bytes_text(run.session->workspace_bytes()));
+}
+
+int run_bench(const Options& options) {
+  ModelRun run = prepare_run(options.run);
+  if (!run.assumed_dims.empty()) fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  const Timing timing = measure(*run.session, run.inputs, options.runs);
+  const auto& multiply_adds = run.session->program().multiply_adds();
+  const double gflops =
+      multiply_adds ? 2e-3 * static_cast<double>(multiply_adds->evaluate(run.dims)) / timing.median : NAN;
+  if (!options.json) {
+    print_report(options, run, timing, gflops);
+    return 0;
+  }
+  const double compile_ms = run.session->program().times().total();
+  nlohmann::ordered_json report = {{"model", options.run.model}, {"dims", run.dims},
+                                   {"threads", options.run.threads}, {"runs", timing.runs},
+                                   {"median_us", timing.median}, {"min_us", timing.minimum},
+                                   {"p90_us", timing.p90}, {"p99_us", timing.p99},
+                                   {"compile_ms", compile_ms}, {"gflops", gflops},
+                                   {"workspace_bytes", run.session->workspace_bytes()}};
+  fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  return 0;
+}
+
+}  // namespace
+
+Command add_bench(CLI::App& seqc) {
+  CLI::App* app = seqc.add_subcommand("bench", "measures how fast a model or a built library runs");
+  auto options = std::make_shared<Options>();
+  app->footer(kHelp);
+  app->add_option("--runs", options->runs, "how often to run it (as many as fit a second)")->check(CLI::PositiveNumber);
+  app->add_flag("--json", options->json,
+                "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), gflops, threads, ...");
+  add_run_options(*app, options->run);
+  return {app, [options] { return run_bench(*options); }};
+}
+
+}  // namespace seqc::tools

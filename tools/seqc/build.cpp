@@ -1,0 +1,140 @@
+// seqc build: compiles a model to files: a library and its C header, or one of the stages before it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <memory>
+
+#include "codegen/codegen.h"
+#include "codegen/memory_plan.h"
+#include "ir/error.h"
+#include "passes/replay.h"
+#include "runtime/compile.h"
+#include "tools/seqc/command.h"
+#include "tools/seqc/options.h"
+#include "tools/seqc/output_folder.h"
+#include "tools/seqc/seqc_header.h"
+#include "tools/seqc/text.h"
+
+namespace seqc::tools {
+namespace {
+
+constexpr const char* kHelp = R"(Writes NAME.so, or what --emit asks for, with NAME.h (the model's inputs and outputs) and seqc.h (how to run it).
+The library needs nothing but libc and libm. Files appear all together, or not at all.
+
+Examples:
+  seqc build model.onnx -o out                                  out/model.so, out/model.h, out/seqc.h
+  seqc build model.onnx -o out --emit=a,asm --name=denoiser     out/denoiser.a, out/denoiser.s, headers
+  seqc build model.onnx --dim N=1 --target-cpu=x86-64-v3        for batch 1, for any processor with AVX2
+  seqc build model.onnx --target=aarch64-linux-gnu --emit=obj
+  seqc build model.onnx --emit=ir --print-after=fuse-gates)";
+
+struct Kind {
+  const char* name;
+  const char* extension;
+  const char* description;
+  bool is_code;  ///< linked by the user, who needs the headers
+};
+constexpr std::array kKinds = {Kind{"so", ".so", "shared library", true},  Kind{"a", ".a", "static library", true},
+                               Kind{"obj", ".o", "object", true},          Kind{"asm", ".s", "assembly", false},
+                               Kind{"llvm", ".ll", "LLVM IR", false},      Kind{"ir", ".seq", "seqc IR", false}};
+
+struct Options {
+  std::string model, folder = ".", name;
+  std::vector<std::string> emit = {"so"};
+  runtime::CompileOptions compile;
+};
+
+/// The file's name as a C identifier.
+std::string identifier(const std::string& path) {
+  std::string name = std::filesystem::path(path).stem().string();
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) name.insert(0, "model_");
+  return name;
+}
+
+std::string check_identifier(const std::string& name) {
+  const bool good = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+                    std::all_of(name.begin(), name.end(),
+                                [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
+  return good ? "" : fmt::format("got \"{}\", expected a C identifier", name);
+}
+
+void emit_one(const Kind& kind, const ir::Function& function, const Options& options, OutputFolder& out) {
+  using codegen::EmitKind;
+  const std::string path = out.staged(options.name + kind.extension);
+  if (std::string_view(kind.name) == "ir") return passes::save_function(function, path);
+  constexpr std::array kEmitKinds = {EmitKind::SharedLibrary, EmitKind::StaticLibrary, EmitKind::Object,
+                                     EmitKind::Assembly, EmitKind::Llvm};
+  const auto index = static_cast<size_t>(&kind - kKinds.data());
+  codegen::emit(function, options.compile.target, kEmitKinds[index], options.name, path);
+}
+
+/// What a run needs besides the weights, its inputs and its outputs.
+std::string workspace_text(const ir::Function& function) {
+  const ir::Dim bytes = codegen::plan_memory(function).arena_bytes();
+  if (bytes.is_constant()) return bytes_text(static_cast<uint64_t>(bytes.constant()));
+  std::set<std::string> names;
+  bytes.collect_symbols(names);
+  ir::DimBindings ones;
+  for (const std::string& name : names) ones[name] = 1;
+  std::string text = fmt::format("{} at {}", bytes_text(static_cast<uint64_t>(bytes.evaluate(ones))), dims_text(ones));
+  if (const std::string formula = bytes.str(); formula.size() <= 60) text += fmt::format(" ({} bytes)", formula);
+  return text;
+}
+
+int run_build(Options& options) {
+  if (options.name.empty()) options.name = identifier(options.model);
+  runtime::Lowered lowered = runtime::lower_file(options.model, options.compile);
+  const runtime::Stopwatch watch;
+  OutputFolder out(options.folder);
+  bool headers = false;
+  for (const Kind& kind : kKinds) {
+    if (std::find(options.emit.begin(), options.emit.end(), kind.name) == options.emit.end()) continue;
+    emit_one(kind, *lowered.function, options, out);
+    headers = headers || kind.is_code;
+  }
+  if (headers) {
+    out.write(options.name + ".h", codegen::c_header(*lowered.function, options.name));
+    out.write("seqc.h", seqc_header());
+  }
+  lowered.times.codegen = watch.milliseconds();
+  for (const std::string& path : out.commit()) fmt::print("{:<30} {:>10}\n", path, bytes_text(std::filesystem::file_size(path)));
+  fmt::print("{} in {:.0f} ms (import {:.0f}, passes {:.0f}, code {:.0f}) for {}; workspace {}\n", options.name,
+             lowered.times.total(), lowered.times.import, lowered.times.passes, lowered.times.codegen,
+             codegen::describe(options.compile.target).description, workspace_text(*lowered.function));
+  return 0;
+}
+
+}  // namespace
+
+Command add_build(CLI::App& seqc) {
+  CLI::App* app = seqc.add_subcommand("build", "compiles a model to a native library and its C header");
+  auto options = std::make_shared<Options>();
+  app->footer(kHelp);
+  app->add_option("MODEL", options->model, "a model (.onnx) or IR text (.seq)")->required();
+  app->add_option("-o,--output", options->folder, "folder for the files")->type_name("DIR")->capture_default_str();
+  std::vector<std::string> kinds;
+  std::string meanings;
+  for (const Kind& kind : kKinds) {
+    kinds.emplace_back(kind.name);
+    meanings += fmt::format("{}{} ({})", meanings.empty() ? "" : ", ", kind.name, kind.description);
+  }
+  app->add_option("--emit", options->emit, "what to write, one or several: " + meanings)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("KIND,...")
+      ->check(CLI::IsMember(kinds))
+      ->capture_default_str();
+  app->add_option("--name", options->name, "name of the files and prefix of the C functions (the model file's name)")
+      ->check(check_identifier, "");
+  add_shape_options(*app, options->compile);
+  add_target_options(*app, options->compile.target);
+  add_pipeline_options(*app, options->compile.pipeline);
+  return {app, [options] { return run_build(*options); }};
+}
+
+}  // namespace seqc::tools

@@ -1,0 +1,135 @@
+// seqc inspect: what is in a model, and what becomes of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "codegen/memory_plan.h"
+#include "frontend/onnx/import.h"
+#include "ir/error.h"
+#include "ir/printer.h"
+#include "runtime/compile.h"
+#include "runtime/library.h"
+#include "runtime/program.h"
+#include "tools/seqc/command.h"
+#include "tools/seqc/dot.h"
+#include "tools/seqc/model_summary.h"
+#include "tools/seqc/options.h"
+#include "tools/seqc/text.h"
+
+namespace seqc::tools {
+namespace {
+
+constexpr const char* kHelp = R"(Shows inputs, outputs, layers with their parameters and multiply-adds, memory and ops; or the IR of a stage; or a graph.
+
+Examples:
+  seqc inspect model.onnx
+  seqc inspect model.onnx --dim N=1 --dim T=100            figures instead of formulas
+  seqc inspect model.onnx --ir                             the kernels that become code
+  seqc inspect model.onnx --ir=import                      the model as read; any pass name: after that pass
+  seqc inspect model.onnx --dot | dot -Tsvg > model.svg
+  seqc inspect out/model.so)";
+
+struct Options {
+  std::string model, stage;
+  bool dot = false, json = false;
+  runtime::CompileOptions compile;
+};
+
+std::string check_stage(const std::string& stage) {
+  if (stage == "import" || stage == "final" || passes::find_pass(stage)) return "";
+  return fmt::format("stage \"{}\" is unknown, expected import, final or the name of a pass", stage);
+}
+
+/// Runs the pipeline up to and including the last occurrence of a stage's pass.
+void run_until(ir::Function& function, const std::string& stage, const runtime::CompileOptions& options) {
+  if (stage == "import") return;
+  std::vector<std::string> names = passes::standard_pipeline();
+  if (stage != "final") {
+    const auto last = std::find(names.rbegin(), names.rend(), stage);
+    if (last == names.rend()) fail(ErrorKind::BadInput, "pass {} is not in the standard pipeline", stage);
+    names.erase(last.base(), names.end());
+  }
+  passes::PassContext context = runtime::pass_context(options.target);
+  passes::run_passes(function, names, context, options.pipeline);
+}
+
+/// Bytes of workspace once the model is compiled; a formula when dims have names. Why not, when that fails.
+std::string workspace_text(std::unique_ptr<ir::Function> function, const runtime::CompileOptions& options) {
+  try {
+    const auto lowered = runtime::lower(std::move(function), options);
+    const ir::Dim bytes = codegen::plan_memory(*lowered.function).arena_bytes();
+    return bytes.is_constant() ? bytes_text(static_cast<uint64_t>(bytes.constant())) : bytes.str() + " bytes";
+  } catch (const Error& error) {
+    return fmt::format("unknown: {}", error.what());
+  }
+}
+
+void print_origin(const std::string& path) {
+  const frontend::ModelSummary file = frontend::summarize_model(path);
+  std::string opsets;
+  for (const auto& [domain, version] : file.opsets)
+    opsets += fmt::format("{}{} {}", opsets.empty() ? "" : ", ", domain == "ai.onnx" ? "opset" : domain, version);
+  fmt::print("{:<9} {} (IR version {}, {})\n", "made by", file.producer.empty() ? "unknown" : file.producer,
+             file.ir_version, opsets);
+  std::string nodes;
+  for (const auto& [name, count] : file.operators) nodes += fmt::format("{}{} {}", nodes.empty() ? "" : ", ", count, name);
+  fmt::print("{:<9} {}: {}\n", "nodes", file.nodes, nodes);
+}
+
+int inspect_library(const Options& options) {
+  const auto program = runtime::Program::load_library(options.model);
+  fmt::print("{}: {}, compiled for {}\n", options.model, program->model().name, program->model().target);
+  fmt::print("inputs    {}\noutputs   {}\n", runtime::str(program->inputs()), runtime::str(program->outputs()));
+  return 0;
+}
+
+int inspect_summary(const Options& options) {
+  auto function = runtime::load_function(options.model, options.compile);
+  const Summary summary = summarize(*function);
+  const std::string workspace = workspace_text(std::move(function), options.compile);
+  if (options.json) {
+    nlohmann::ordered_json report = {{"model", options.model}};
+    report.update(json(summary));
+    report["workspace"] = workspace;
+    fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return 0;
+  }
+  fmt::print("{}\n", options.model);
+  if (!options.model.ends_with(".seq")) print_origin(options.model);
+  fmt::print("{}workspace {}\n", text(summary), workspace);
+  return 0;
+}
+
+int run_inspect(const Options& options) {
+  const bool wants_ir = !options.stage.empty() || options.dot;
+  if (runtime::is_library(options.model)) {
+    if (wants_ir || options.json) fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
+    return inspect_library(options);
+  }
+  if (!wants_ir) return inspect_summary(options);
+  const auto function = runtime::load_function(options.model, options.compile);
+  run_until(*function, options.stage.empty() ? "import" : options.stage, options.compile);
+  fmt::print("{}", options.dot ? dot(*function) : ir::print(*function));
+  return 0;
+}
+
+}  // namespace
+
+Command add_inspect(CLI::App& seqc) {
+  CLI::App* app = seqc.add_subcommand("inspect", "shows what is in a model, or its IR at any stage");
+  auto options = std::make_shared<Options>();
+  app->footer(kHelp);
+  app->add_option("MODEL", options->model, "a model (.onnx), IR text (.seq), or a built library (.so)")->required();
+  app->add_flag("--ir{final}", options->stage, "prints the IR: after all passes, or =import, or =PASS after its last run")
+      ->check(check_stage, "");
+  CLI::Option* as_dot = app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
+  app->add_flag("--json", options->json, "the summary as JSON")->excludes(as_dot);
+  add_shape_options(*app, options->compile);
+  add_target_options(*app, options->compile.target);
+  add_pipeline_options(*app, options->compile.pipeline);
+  return {app, [options] { return run_inspect(*options); }};
+}
+
+}  // namespace seqc::tools

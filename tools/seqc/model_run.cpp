@@ -1,0 +1,88 @@
+#include "tools/seqc/model_run.h"
+
+#include "ir/error.h"
+#include "runtime/library.h"
+#include "tools/seqc/options.h"
+#include "tools/seqc/random_inputs.h"
+#include "tools/seqc/tensor_files.h"
+#include "tools/seqc/text.h"
+
+namespace seqc::tools {
+namespace {
+
+std::vector<GivenTensor> load_given(const RunOptions& options) {
+  std::vector<GivenTensor> given;
+  if (!options.input_folder.empty()) {
+    given = load_folder(options.input_folder, "input", true);
+    if (given.empty())
+      fail(ErrorKind::BadInput, "{}: holds no inputs, expected files input_0.npy, input_0.pb or NAME.npy",
+           options.input_folder);
+  }
+  for (const std::string& text : options.input_files) {
+    const auto [name, file] = split_assignment(text, "--input");
+    given.push_back({.file = file, .name = name, .tensor = load_tensor(file)});
+  }
+  return given;
+}
+
+/// Only ONNX models are compiled for given dims; of others the inputs have these sizes.
+bool can_specialise(const std::string& model) { return !runtime::is_library(model) && !model.ends_with(".seq"); }
+
+/// A dim that was given a number must be one of the model's and have this number.
+void check_dims(const ir::DimBindings& wanted, const ir::DimBindings& got) {
+  for (const auto& [name, value] : wanted) {
+    const auto it = got.find(name);
+    if (it == got.end())
+      fail(ErrorKind::BadInput, "dim {} is given, and no input has it; the inputs have: {}", name, dims_text(got));
+    if (it->second != value)
+      fail(ErrorKind::BadInput, "dim {}: got {}, and the inputs have {}", name, value, it->second);
+  }
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& app, RunOptions& options) {
+  app.add_option("MODEL", options.model, "a model (.onnx), a library made by seqc build (.so), or IR text (.seq)")
+      ->required();
+  app.add_option("--inputs", options.input_folder, "folder with input_0.npy or input_0.pb, ... or NAME.npy")
+      ->type_name("DIR");
+  app.add_option("--input", options.input_files, "one input from a .npy or .pb file")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false)
+      ->each([](const std::string& text) { split_assignment(text, "--input"); });
+  app.add_option("--seed", options.seed, "of the random inputs that are taken when none are given")->capture_default_str();
+  add_threads_option(app, options.threads);
+  add_shape_options(app, options.compile);
+  add_target_options(app, options.compile.target);
+  add_pipeline_options(app, options.compile.pipeline);
+}
+
+ModelRun prepare_run(const RunOptions& options) {
+  ModelRun run;
+  runtime::CompileOptions compile = options.compile;
+  const bool random = options.input_folder.empty() && options.input_files.empty();
+  if (!random) {
+    const std::vector<std::string> names = input_names(options.model);
+    run.inputs = match(load_given(options), names, "input");
+    compile.known_shapes = shapes_of(names, run.inputs);
+  }
+  const bool specialise = can_specialise(options.model);
+  if (!specialise) compile.dims.clear();
+  auto program = runtime::Program::open(options.model, compile);
+  if (random) {
+    run.dims = options.compile.dims;
+    ir::DimBindings used = options.compile.dims;
+    run.inputs = random_inputs(program->inputs(), used, options.seed);
+    for (const auto& [name, value] : options.compile.dims) used.erase(name);
+    run.assumed_dims = dims_text(used);
+  }
+  run.session = std::make_unique<runtime::Session>(std::move(program), options.threads);
+  std::vector<seqc_tensor> types;
+  for (const ir::Tensor& input : run.inputs) types.push_back(runtime::view(input));
+  run.session->prepare(types);
+  if (!specialise) check_dims(options.compile.dims, run.session->dims());
+  run.dims.insert(run.session->dims().begin(), run.session->dims().end());
+  return run;
+}
+
+}  // namespace seqc::tools

@@ -1,0 +1,72 @@
+// seqc run: runs a model once.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "frontend/onnx/import.h"
+#include "runtime/npy.h"
+#include "tools/seqc/command.h"
+#include "tools/seqc/model_run.h"
+#include "tools/seqc/output_folder.h"
+#include "tools/seqc/text.h"
+
+namespace seqc::tools {
+namespace {
+
+constexpr const char* kHelp = R"(Inputs come from a folder (--inputs), from single files (--input), or are random when none are given.
+With --outputs, writes output_0.npy, output_1.npy, ... in the model's order; else prints a summary of each output.
+
+Examples:
+  seqc run model.onnx --inputs data --outputs results
+  seqc run model.onnx --input x=x.npy --input h0=h0.npy --outputs results --format=pb
+  seqc run out/model.so --dim N=4 --dim T=100 --seed 1)";
+
+struct Options {
+  RunOptions run;
+  std::string output_folder;
+  std::string format = "npy";
+};
+
+void save_outputs(const std::string& folder, const std::string& format, const std::vector<runtime::Port>& ports,
+                  const std::vector<ir::Tensor>& outputs) {
+  OutputFolder staging(folder);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string file = staging.staged(fmt::format("output_{}.{}", i, format));
+    if (format == "pb")
+      frontend::save_tensor_proto(file, outputs[i], ports[i].name);
+    else
+      runtime::save_npy(file, outputs[i]);
+  }
+  staging.commit();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    fmt::print("{}/output_{}.{}  {}: {}\n", folder, i, format, ports[i].name, outputs[i].type_str());
+}
+
+int run_run(const Options& options) {
+  ModelRun run = prepare_run(options.run);
+  if (!run.assumed_dims.empty()) fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  const std::vector<ir::Tensor> outputs = run.session->run(run.inputs);
+  const std::vector<runtime::Port>& ports = run.session->program().outputs();
+  if (!options.output_folder.empty()) {
+    save_outputs(options.output_folder, options.format, ports, outputs);
+    return 0;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) fmt::print("{}", summary_text(ports[i].name, outputs[i]));
+  return 0;
+}
+
+}  // namespace
+
+Command add_run(CLI::App& seqc) {
+  CLI::App* app = seqc.add_subcommand("run", "runs a model or a built library");
+  auto options = std::make_shared<Options>();
+  app->footer(kHelp);
+  app->add_option("--outputs", options->output_folder, "folder for the outputs")->type_name("DIR");
+  app->add_option("--format", options->format, "of the output files: npy, or pb (TensorProto)")
+      ->check(CLI::IsMember({"npy", "pb"}))
+      ->capture_default_str();
+  add_run_options(*app, options->run);
+  return {app, [options] { return run_run(*options); }};
+}
+
+}  // namespace seqc::tools

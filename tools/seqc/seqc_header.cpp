@@ -1,0 +1,24 @@
+#include "tools/seqc/seqc_header.h"
+
+#include "runtime/seqc.h"  // so that a change of the header compiles this file again
+
+// The assembler finds the header where the compiler does: at the top of the repository.
+asm(R"(
+  .pushsection .rodata
+seqc_header_begin:
+  .incbin "runtime/seqc.h"
+seqc_header_end:
+  .popsection
+)");
+
+extern "C" {
+extern const char seqc_header_begin[], seqc_header_end[];
+}
+
+namespace seqc::tools {
+
+std::string_view seqc_header() {
+  return {seqc_header_begin, static_cast<size_t>(seqc_header_end - seqc_header_begin)};
+}
+
+}  // namespace seqc::tools
