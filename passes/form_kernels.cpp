@@ -349,6 +349,7 @@ bool is_storable(const Value* value, const Block& block, bool from_control) {
   switch (role(*op)) {
     case KernelRole::View: return false;
     case KernelRole::Control:
+      if (op->code() == Opcode::Kernel) return true;
       if (!from_control) return false;
       if (op->code() == Opcode::If) return true;
       return op->code() == Opcode::Scan && value->index() >= op->as<ScanAttr>().carries;

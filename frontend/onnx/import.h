@@ -16,14 +16,14 @@ namespace seqc::frontend {
 
 struct ImportOptions {
   /// Named dims that get a number.
-  std::map<std::string, int64_t> dims;
+  std::map<std::string, int64_t> dims = {};
   /// Inputs whose whole shape is given; overrides what the file declares (its rank may be unknown there) and binds the
   /// named dims of that declaration.
-  std::map<std::string, std::vector<int64_t>> input_shapes;
+  std::map<std::string, std::vector<int64_t>> input_shapes = {};
   /// Inputs whose elements are given, for models whose structure depends on them (the shape of a Reshape, the trip count
   /// of a Loop, the sampling rate that picks a network). They stay arguments of the function, which does not read them:
   /// whoever runs it must feed the same values. Their shapes count as given.
-  std::map<std::string, ir::Tensor> input_values;
+  std::map<std::string, ir::Tensor> input_values = {};
 };
 
 /// The model's main graph as a function: arguments are the graph inputs without an initializer of the same name

@@ -312,7 +312,7 @@ TEST_CASE("padding that depends on a named dim: exact at stride 1, else it asks 
   CHECK_SAYS(error_of(conv_over(2, 7)), "no error");
   CHECK_SAYS(error_of(conv_over(2, "L")), "Conv \"c\"");
   CHECK_SAYS(error_of(conv_over(2, "L")), "--dim L=");
-  CHECK_SAYS(error_of(conv_over(2, "L"), {.dims = {{"L", 7}}, .input_shapes = {}, .input_values = {}}), "no error");
+  CHECK_SAYS(error_of(conv_over(2, "L"), with_dim("L", 7)), "no error");
 
   ModelBuilder model(13);
   conv_over(1, "L")(model);
