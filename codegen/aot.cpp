@@ -56,9 +56,9 @@ bool is_identifier(const std::string& name) {
 void link_shared(const std::string& object, const std::string& output, const std::string& soname) {
   static std::mutex mutex;  // LLD keeps its state in globals
   const std::lock_guard lock(mutex);
-  const std::vector<const char*> arguments = {"ld.lld", "-shared", "--gc-sections", "-z", "noexecstack", "-z", "relro",
-                                              "--build-id=none", "-s", "-soname", soname.c_str(), "-o",
-                                              output.c_str(), object.c_str()};
+  const std::vector<const char*> arguments = {
+      "ld.lld",          "-shared", "--gc-sections", "-z",           "noexecstack", "-z",           "relro",
+      "--build-id=none", "-s",      "-soname",       soname.c_str(), "-o",          output.c_str(), object.c_str()};
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   const lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});

@@ -26,11 +26,13 @@ std::string c_header(const ir::Function& function, const std::string& name) {
   const ir::Block& body = function.body();
   text += " * Inputs, in order:\n";
   for (size_t i = 0; i < body.argument_count(); ++i)
-    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(body.argument(i)->name()), comment_safe(body.argument(i)->type().str()));
+    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(body.argument(i)->name()),
+                        comment_safe(body.argument(i)->type().str()));
   text += " * Outputs, in order:\n";
   const auto& returned = body.terminator()->operands();
   for (size_t i = 0; i < returned.size(); ++i)
-    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(function.output_names[i]), comment_safe(returned[i]->type().str()));
+    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(function.output_names[i]),
+                        comment_safe(returned[i]->type().str()));
   text += fmt::format(
       R"( *
  * How to run it is told in seqc.h:

@@ -20,9 +20,9 @@ struct Target {
 
 /// What passes need to know of a target.
 struct TargetInfo {
-  int64_t vector_lanes;      ///< f32 elements of a vector register
+  int64_t vector_lanes;  ///< f32 elements of a vector register
   int64_t vector_registers;
-  std::string description;   ///< "x86_64-pc-linux-gnu znver4", for people
+  std::string description;  ///< "x86_64-pc-linux-gnu znver4", for people
 };
 
 /// Throws Error(BadInput) for a triple, CPU or feature that LLVM does not know.

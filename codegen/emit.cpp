@@ -172,8 +172,7 @@ llvm::Value* float_to_half(Emitter& e, llvm::Value* value) {
   llvm::Value* sign = e.CreateLShr(e.CreateAnd(bits, constant(0x80000000)), constant(16));
   llvm::Value* magnitude = e.CreateAnd(bits, constant(0x7fffffff));
   llvm::Value* odd = e.CreateAnd(e.CreateLShr(magnitude, constant(13)), constant(1));
-  llvm::Value* normal =
-      e.CreateLShr(e.CreateAdd(e.CreateAdd(magnitude, constant(0xc8000fff)), odd), constant(13));
+  llvm::Value* normal = e.CreateLShr(e.CreateAdd(e.CreateAdd(magnitude, constant(0xc8000fff)), odd), constant(13));
   llvm::Value* half = llvm::ConstantFP::get(real, 0.5);
   llvm::Value* small = e.CreateSub(e.CreateBitCast(e.CreateFAdd(e.CreateBitCast(magnitude, real), half), word),
                                    e.CreateBitCast(half, word));

@@ -57,7 +57,9 @@ class Emitter : public llvm::IRBuilder<> {
   llvm::Value* from_memory(llvm::Value* value, ir::DType type);
   llvm::Value* to_memory(llvm::Value* value, ir::DType type);
 
-  llvm::Value* splat(llvm::Value* scalar, int64_t lanes) { return lanes == 1 ? scalar : CreateVectorSplat(lanes, scalar); }
+  llvm::Value* splat(llvm::Value* scalar, int64_t lanes) {
+    return lanes == 1 ? scalar : CreateVectorSplat(lanes, scalar);
+  }
   /// <0, 1, ..., lanes-1> as i64; 0 for one lane.
   llvm::Value* lane_numbers(int64_t lanes);
   /// The address `elements` elements of `type` behind `base`.

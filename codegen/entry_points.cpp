@@ -20,8 +20,9 @@ AbiTypes::AbiTypes(llvm::LLVMContext& context) {
 namespace {
 
 llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis) {
-  return e.CreateInBoundsGEP(abi.tensor, tensors,
-                             {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(3), e.getInt32(static_cast<uint32_t>(axis))});
+  return e.CreateInBoundsGEP(
+      abi.tensor, tensors,
+      {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(3), e.getInt32(static_cast<uint32_t>(axis))});
 }
 
 llvm::Value* field_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, uint32_t field) {
@@ -37,7 +38,8 @@ Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const Ab
     const ir::Shape& shape = body.argument(i)->shape();
     for (size_t axis = 0; axis < shape.size(); ++axis)
       if (shape[axis].is_symbol() && !symbols.count(shape[axis].symbol_name()))
-        symbols[shape[axis].symbol_name()] = e.CreateLoad(e.getInt64Ty(), shape_address(e, abi, inputs, i, axis), shape[axis].symbol_name());
+        symbols[shape[axis].symbol_name()] =
+            e.CreateLoad(e.getInt64Ty(), shape_address(e, abi, inputs, i, axis), shape[axis].symbol_name());
   }
   return symbols;
 }
@@ -100,12 +102,14 @@ namespace {
 /// A private constant string.
 llvm::Constant* text(llvm::Module& module, const std::string& value) {
   auto* data = llvm::ConstantDataArray::getString(module.getContext(), value);
-  auto* global = new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, "text");
+  auto* global =
+      new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, "text");
   global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
   return global;
 }
 
-llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi, const std::vector<std::pair<std::string, ir::Type>>& list) {
+llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi,
+                      const std::vector<std::pair<std::string, ir::Type>>& list) {
   llvm::LLVMContext& context = module.getContext();
   llvm::Type *i32 = llvm::Type::getInt32Ty(context), *pointer = llvm::PointerType::getUnqual(context);
   std::vector<llvm::Constant*> entries;
@@ -146,7 +150,8 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
   std::vector<std::string> names = {options.name + "_model"};
   if (options.library_entry) names.push_back("seqc_library_model");
   for (const std::string& name : names) {
-    auto* getter = llvm::Function::Create(llvm::FunctionType::get(pointer, false), llvm::Function::ExternalLinkage, name, module);
+    auto* getter =
+        llvm::Function::Create(llvm::FunctionType::get(pointer, false), llvm::Function::ExternalLinkage, name, module);
     llvm::IRBuilder<>(llvm::BasicBlock::Create(context, "entry", getter)).CreateRet(model);
   }
 }

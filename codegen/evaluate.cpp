@@ -7,6 +7,15 @@ namespace seqc::codegen {
 using ir::Dim;
 using ir::Opcode;
 
+bool is_immediate(const ir::Value* value) { return value->is_constant() && value->rank() == 0; }
+
+llvm::Constant* immediate(Emitter& e, const ir::Value* value) {
+  const ir::Tensor& tensor = value->constant();
+  llvm::Type* type = register_type(e.getContext(), value->dtype());
+  if (ir::is_float(value->dtype())) return llvm::ConstantFP::get(type, tensor.real(0));
+  return llvm::ConstantInt::get(type, static_cast<uint64_t>(tensor.integer(0)), true);
+}
+
 llvm::Value* Evaluator::spread(llvm::Value* value) {
   return value->getType()->isVectorTy() ? value : e_.splat(value, point_.lanes);
 }
@@ -22,14 +31,8 @@ llvm::Value* Evaluator::value(const ir::Value* value, const Coordinates& at) {
   llvm::Value* result = nullptr;
   if (is_defined_inside(value, frame_.region())) {
     result = compute(*value->op(), at);
-  } else if (value->is_constant() && value->rank() == 0) {
-    const ir::Tensor& tensor = value->constant();
-    llvm::Type* type = register_type(e_.getContext(), value->dtype());
-    llvm::Constant* constant = ir::is_float(value->dtype())
-                                   ? llvm::ConstantFP::get(type, tensor.real(0))
-                                   : static_cast<llvm::Constant*>(llvm::ConstantInt::get(
-                                         type, static_cast<uint64_t>(tensor.integer(0)), true));
-    result = e_.splat(constant, point_.lanes);
+  } else if (is_immediate(value)) {
+    result = e_.splat(immediate(e_, value), point_.lanes);
   } else {
     result = load(value, address(value, at));
   }
@@ -101,8 +104,8 @@ Evaluator::Address Evaluator::address(const ir::Value* buffer, const Coordinates
     result.by_lane = result.by_lane ? e_.CreateAdd(result.by_lane, term) : term;
   }
   if (result.by_lane && !(result.step == Dim(0)))
-    result.by_lane = e_.CreateAdd(result.by_lane,
-                                  e_.CreateMul(e_.lane_numbers(point_.lanes), spread(frame_.dim(result.step))));
+    result.by_lane =
+        e_.CreateAdd(result.by_lane, e_.CreateMul(e_.lane_numbers(point_.lanes), spread(frame_.dim(result.step))));
   return result;
 }
 
@@ -137,8 +140,8 @@ llvm::Value* Evaluator::load(const ir::Value* buffer, const Address& address) {
   llvm::Value* loaded = nullptr;
   if (!address.by_lane && address.step == Dim(1)) {
     llvm::Value* from = e_.element_address(base, type, address.first);
-    loaded = point_.mask ? static_cast<llvm::Value*>(e_.CreateMaskedLoad(
-                               vector, from, align, point_.mask, llvm::Constant::getNullValue(vector)))
+    loaded = point_.mask ? static_cast<llvm::Value*>(e_.CreateMaskedLoad(vector, from, align, point_.mask,
+                                                                         llvm::Constant::getNullValue(vector)))
                          : e_.CreateAlignedLoad(vector, from, align);
   } else {
     loaded = e_.CreateMaskedGather(vector, lane_addresses(base, type, address), align, all_lanes(),
@@ -246,8 +249,8 @@ llvm::Value* Evaluator::pad(const ir::Op& op, const Coordinates& at) {
     if (position->getType()->isVectorTy()) size = spread(size);
     llvm::Value *last = e_.CreateSub(size, constant(1)), *zero = constant(0);
     const auto clamp = [&](llvm::Value* v) {
-      return e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax,
-                                      e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, v, last), zero);
+      return e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, v, last),
+                                      zero);
     };
     switch (attr.mode) {
       case ir::PadMode::Constant: {

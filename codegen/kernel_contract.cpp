@@ -30,7 +30,8 @@ class ContractKernel {
     domain_ = contractions_[0].op->result()->shape();
     columns_ = static_cast<int>(domain_.size()) - 1;
     lanes_ = std::min(e_.machine.vector_lanes, contractions_[0].block);
-    if (f.kernel.result()->dtype() == ir::DType::f64) lanes_ = std::max<int64_t>(1, std::min(lanes_, e_.machine.vector_lanes / 2));
+    if (f.kernel.result()->dtype() == ir::DType::f64)
+      lanes_ = std::max<int64_t>(1, std::min(lanes_, e_.machine.vector_lanes / 2));
     vectors_ = contractions_[0].block / lanes_;
   }
 
@@ -67,8 +68,8 @@ class ContractKernel {
 
 Contraction ContractKernel::read(const ir::Op& op) const {
   const auto& attr = op.as<ir::ContractAttr>();
-  Contraction c{&op, ir::parse_contract_spec(attr.spec), {}, {}, {}, attr.lanes,
-                static_cast<int64_t>(op.result_count())};
+  Contraction c{&op,        ir::parse_contract_spec(attr.spec),     {}, {}, {},
+                attr.lanes, static_cast<int64_t>(op.result_count())};
   const size_t rank = op.result()->shape().size();
   Coordinates at;
   for (const char label : c.spec.lhs) {
@@ -81,7 +82,8 @@ Contraction ContractKernel::read(const ir::Op& op) const {
   const ir::Shape& packed = op.operand(1)->shape();
   c.depth = packed[packed.size() - 2];
   Coordinates batch(packed.size());
-  for (size_t i = 0; i < c.spec.batch.size(); ++i) batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
+  for (size_t i = 0; i < c.spec.batch.size(); ++i)
+    batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
   c.weights = *buffer_access(op.operand(1), batch, f_.region(), rank + 1);
   return c;
 }
@@ -181,6 +183,7 @@ void ContractKernel::tile(llvm::Value* row, int64_t rows, llvm::Value* block) {
 
 /// The address part of the left operand that does not depend on the loops outside this tile is left to LLVM to hoist.
 llvm::Value* ContractKernel::lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k) {
+  if (is_immediate(c.lhs.buffer)) return immediate(e_, c.lhs.buffer);
   llvm::Value* offset = f_.dim(c.lhs.offset);
   const size_t k_variable = domain_.size();
   for (size_t v = 0; v < c.lhs.strides.size(); ++v) {
@@ -213,8 +216,7 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, llvm:
 
   const auto step = [&](llvm::Value* k, std::vector<llvm::Value*> sums) {
     std::vector<llvm::Value*> x;
-    for (int64_t r = 0; r < rows; ++r)
-      x.push_back(e_.splat(lhs_element(c, e_.add(row, e_.i64(r)), k), lanes_));
+    for (int64_t r = 0; r < rows; ++r) x.push_back(e_.splat(lhs_element(c, e_.add(row, e_.i64(r)), k), lanes_));
     llvm::Value* line = e_.element_address(panel, type, e_.mul(k, f_.dim(c.weight_row())));
     for (int64_t v = 0; v < registers; ++v) {
       llvm::Value* at = e_.element_address(line, type, e_.i64(v * lanes_));
@@ -234,9 +236,8 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, llvm:
 
   Emitter::Carried sums(rows * registers, llvm::Constant::getNullValue(vector));
   constexpr int64_t kUnroll = 4;
-  llvm::Value* whole = c.depth.is_constant()
-                           ? e_.i64(c.depth.constant() / kUnroll * kUnroll)
-                           : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(kUnroll)));
+  llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / kUnroll * kUnroll)
+                                             : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(kUnroll)));
   sums = e_.loop(e_.i64(0), whole, kUnroll, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
     auto next = carried;
     for (int64_t u = 0; u < kUnroll; ++u) next = step(e_.add(k, e_.i64(u)), std::move(next));

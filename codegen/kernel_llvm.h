@@ -19,7 +19,7 @@ struct Frame {
   const ir::Op& kernel;
   std::map<const ir::Value*, llvm::Value*> pointers;  ///< buffers that the kernel reads; its results
   Emitter::Symbols symbols;
-  llvm::Value* thread;   ///< i64, 0 <= thread < threads
+  llvm::Value* thread;  ///< i64, 0 <= thread < threads
   llvm::Value* threads;
 
   const ir::Block& region() const { return kernel.region(); }
@@ -32,8 +32,13 @@ struct LoopPoint {
   std::vector<llvm::Value*> variables;  ///< i64 of the first lane; null: merged into the following variable
   int lane_variable = -1;               ///< the variable that grows by one from lane to lane
   int64_t lanes = 1;
-  llvm::Value* mask = nullptr;          ///< <lanes x i1>: which lanes exist; null: all
+  llvm::Value* mask = nullptr;  ///< <lanes x i1>: which lanes exist; null: all
 };
+
+/// Scalar constants are part of the code; all other constants are buffers.
+bool is_immediate(const ir::Value* value);
+/// The constant in its register type.
+llvm::Constant* immediate(Emitter& e, const ir::Value* value);
 
 /// Evaluates values of a kernel at one point of its loops, each once.
 class Evaluator {
@@ -41,7 +46,9 @@ class Evaluator {
   Evaluator(Frame& frame, LoopPoint point) : frame_(frame), e_(frame.e), point_(std::move(point)) {}
 
   /// Gives a value computed elsewhere (a contraction's accumulator) for its own coordinates.
-  void bind(const ir::Value* value, const Coordinates& at, llvm::Value* result) { memo_[value].push_back({at, result}); }
+  void bind(const ir::Value* value, const Coordinates& at, llvm::Value* result) {
+    memo_[value].push_back({at, result});
+  }
   /// `value` (register type, `lanes` wide) at `at`.
   llvm::Value* value(const ir::Value* value, const Coordinates& at);
   /// Stores `value` (register type) into a buffer.
@@ -62,8 +69,8 @@ class Evaluator {
   llvm::Value* lane_addresses(llvm::Value* base, ir::DType type, const Address& address);
   llvm::Value* all_lanes() const;
 
-  llvm::Value* index(const Coordinate& at);     ///< i64, scalar when equal in all lanes
-  llvm::Value* spread(llvm::Value* value);      ///< splat if scalar
+  llvm::Value* index(const Coordinate& at);  ///< i64, scalar when equal in all lanes
+  llvm::Value* spread(llvm::Value* value);   ///< splat if scalar
   static Coordinate computed(llvm::Value* index) { return {Dim(0), -1, Dim(1), index}; }
   llvm::Value* wrap_index(llvm::Value* index, const ir::Dim& size);
 

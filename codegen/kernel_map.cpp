@@ -10,7 +10,7 @@ using ir::Dim;
 
 bool collect_accesses(const ir::Value* value, const Coordinates& at, const ir::Block& kernel, size_t variables,
                       std::vector<Access>& out) {
-  if (value->is_constant() && value->rank() == 0) return true;
+  if (is_immediate(value)) return true;
   if (is_defined_inside(value, kernel) && is_elementwise(value->op()->code())) {
     const ir::Op& op = *value->op();
     return std::all_of(op.operands().begin(), op.operands().end(), [&](const ir::Value* operand) {
@@ -18,9 +18,9 @@ bool collect_accesses(const ir::Value* value, const Coordinates& at, const ir::B
                               variables, out);
     });
   }
-  if (is_defined_inside(value, kernel) && (value->op()->code() == ir::Opcode::Contract ||
-                                           value->op()->code() == ir::Opcode::Conv ||
-                                           value->op()->code() == ir::Opcode::ReduceWindow))
+  if (is_defined_inside(value, kernel) &&
+      (value->op()->code() == ir::Opcode::Contract || value->op()->code() == ir::Opcode::Conv ||
+       value->op()->code() == ir::Opcode::ReduceWindow))
     return true;  // bound by the generator of its kind
   if (is_defined_inside(value, kernel) && value->op()->info().op_class == ir::OpClass::Move &&
       (value->op()->code() == ir::Opcode::Transpose || value->op()->code() == ir::Opcode::Broadcast ||

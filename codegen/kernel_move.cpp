@@ -37,7 +37,10 @@ void emit_pack(Frame& f, const ir::Op& op) {
   Coordinates at;
   for (const char label : spec.rhs) {
     const size_t b = spec.batch.find(label);
-    at.push_back({Dim(0), b != std::string::npos ? static_cast<int>(b) : label == spec.summed[0] ? k_variable : column,
+    at.push_back({Dim(0),
+                  b != std::string::npos    ? static_cast<int>(b)
+                  : label == spec.summed[0] ? k_variable
+                                            : column,
                   Dim(1)});
   }
   const Dim columns = op.operand(0)->shape()[spec.rhs.find(spec.columns[0])];
@@ -78,8 +81,9 @@ void emit_pack(Frame& f, const ir::Op& op) {
     e.loop(share.first, share.second, 1, [&](llvm::Value* block) {
       e.loop(e.i64(0), f.dim(depth), 1, [&](llvm::Value* k) {
         point.variables[k_variable] = k;
-        line(e.add(e.add(start, e.mul(block, f.dim(packed_strides[batch]))), e.mul(k, f.dim(packed_strides[batch + 1]))),
-             block);
+        line(
+            e.add(e.add(start, e.mul(block, f.dim(packed_strides[batch]))), e.mul(k, f.dim(packed_strides[batch + 1]))),
+            block);
       });
     });
   };
@@ -112,10 +116,10 @@ void emit_scatter(Frame& f, const ir::Op& op) {
     llvm::Value* start = e.i64(0);
     for (int64_t k = 0; k < depth; ++k) {
       llvm::Type* stored = memory_type(e.getContext(), indices->dtype());
-      llvm::Value* from = e.element_address(f.pointers.at(indices), indices->dtype(),
-                                            e.add(e.mul(row, e.i64(depth)), e.i64(k)));
-      llvm::Value* index = e.CreateIntCast(e.CreateLoad(stored, from), e.getInt64Ty(),
-                                           ir::is_signed_integer(indices->dtype()));
+      llvm::Value* from =
+          e.element_address(f.pointers.at(indices), indices->dtype(), e.add(e.mul(row, e.i64(depth)), e.i64(k)));
+      llvm::Value* index =
+          e.CreateIntCast(e.CreateLoad(stored, from), e.getInt64Ty(), ir::is_signed_integer(indices->dtype()));
       llvm::Value* size = f.dim(x->shape()[k]);
       index = e.CreateSelect(e.CreateICmpSLT(index, e.i64(0)), e.CreateAdd(index, size), index);
       index = e.CreateBinaryIntrinsic(llvm::Intrinsic::smin, index, e.CreateSub(size, e.i64(1)));

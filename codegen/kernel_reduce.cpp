@@ -162,11 +162,12 @@ class ReduceKernel {
     point_.lane_variable = static_cast<int>(variable);
     point_.lanes = lanes;
     llvm::Value* whole = e_.CreateSub(end, e_.CreateURem(end, e_.i64(lanes)));
-    llvm::Value* sums = e_.loop(e_.i64(0), whole, lanes, {initial}, [&](llvm::Value* i, const Emitter::Carried& carried) {
-      point_.variables[variable] = i;
-      point_.mask = nullptr;
-      return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
-    })[0];
+    llvm::Value* sums =
+        e_.loop(e_.i64(0), whole, lanes, {initial}, [&](llvm::Value* i, const Emitter::Carried& carried) {
+          point_.variables[variable] = i;
+          point_.mask = nullptr;
+          return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
+        })[0];
     if (size.is_constant() && size.constant() % lanes == 0) return sums;
     // The rest of the row, absent lanes left as they are. The loop runs once at most.
     llvm::Value* mask = e_.CreateICmpSLT(e_.lane_numbers(lanes), e_.splat(e_.CreateSub(end, whole), lanes));
@@ -182,7 +183,8 @@ class ReduceKernel {
     while (lanes > 1) {
       lanes /= 2;
       std::vector<int> low, high;
-      for (int64_t i = 0; i < lanes; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + lanes));
+      for (int64_t i = 0; i < lanes; ++i)
+        low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + lanes));
       llvm::Value *a = e_.CreateShuffleVector(vector, low), *b = e_.CreateShuffleVector(vector, high);
       if (lanes == 1) a = e_.CreateExtractElement(a, uint64_t{0}), b = e_.CreateExtractElement(b, uint64_t{0});
       vector = combine(e_, kind_, type_, a, b);

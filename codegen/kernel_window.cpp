@@ -86,10 +86,10 @@ class WindowKernel {
 
   /// Where an input element lies, and whether it exists.
   struct Position {
-    llvm::Value* offset;               // elements, scalar part
+    llvm::Value* offset;                 // elements, scalar part
     llvm::Value* lane_offset = nullptr;  // a lane, when lanes are not `step` apart
     int64_t step = 0;
-    llvm::Value* exists = nullptr;     // a lane; null: certainly all
+    llvm::Value* exists = nullptr;  // a lane; null: certainly all
   };
 
   Position position(llvm::Value* offset, const Values& window_at) {
@@ -98,9 +98,9 @@ class WindowKernel {
     for (size_t i = 0; i < window_.size(); ++i) {
       const size_t d = lead_ + i;
       const bool lane_dim = d + 1 == domain_.size() && point_.lanes > 1;
-      llvm::Value* at = e_.add(e_.add(e_.mul(point_.variables[d], e_.i64(strides_[i])),
-                                      e_.mul(window_at[i], e_.i64(dilations_[i]))),
-                               e_.i64(-pads_lo_[i]));
+      llvm::Value* at =
+          e_.add(e_.add(e_.mul(point_.variables[d], e_.i64(strides_[i])), e_.mul(window_at[i], e_.i64(dilations_[i]))),
+                 e_.i64(-pads_lo_[i]));
       const bool safe = pads_lo_[i] <= 0 && pads_hi_[i] <= 0 && input_dilations_[i] == 1;
       if (lane_dim && !(safe || input_dilations_[i] == 1)) {
         dilated_lanes(result, at, i);
@@ -174,7 +174,8 @@ class WindowKernel {
     return p.exists ? e_.CreateSelect(p.exists, value, absent) : value;
   }
 
-  Values window_loops(size_t depth, Values& at, Values carried, const std::function<Values(const Values&, Values)>& body) {
+  Values window_loops(size_t depth, Values& at, Values carried,
+                      const std::function<Values(const Values&, Values)>& body) {
     if (depth == window_.size()) return body(at, std::move(carried));
     return e_.loop(e_.i64(0), e_.i64(window_[depth]), 1, std::move(carried),
                    [&](llvm::Value* k, const Emitter::Carried& inner) {
@@ -190,25 +191,27 @@ class WindowKernel {
     llvm::Value* m = point_.variables[1];
     llvm::Value* group = e_.CreateUDiv(m, f_.dim(group_outputs_));
     llvm::Value* batch = e_.mul(point_.variables[0], f_.dim(x_strides[0]));
-    return e_.loop(e_.i64(0), f_.dim(group_channels_), 1, Values(block_, zero),
-                   [&](llvm::Value* c, const Emitter::Carried& carried) {
-      llvm::Value* channel = e_.add(e_.mul(group, f_.dim(group_channels_)), c);
-      llvm::Value* offset = e_.add(batch, e_.mul(channel, f_.dim(x_strides[1])));
-      Values at(window_.size());
-      return window_loops(0, at, carried, [&](const Values& k, Values sums) {
-        llvm::Value* x = load(position(offset, k), zero);
-        llvm::Value* w_at = e_.mul(c, f_.dim(w_strides[1]));
-        for (size_t i = 0; i < k.size(); ++i) w_at = e_.add(w_at, e_.mul(k[i], f_.dim(w_strides[2 + i])));
-        for (int64_t j = 0; j < block_; ++j) {
-          llvm::Value* row = e_.mul(e_.add(m, e_.i64(j)), f_.dim(w_strides[0]));
-          llvm::Value* address = e_.element_address(f_.pointers.at(op_->operand(1)), type_, e_.add(row, w_at));
-          llvm::Value* w = e_.from_memory(e_.CreateAlignedLoad(memory_type(e_.getContext(), type_), address,
-                                                               llvm::Align(ir::size_of(type_))), type_);
-          sums[j] = multiply_add(x, e_.splat(w, point_.lanes), sums[j]);
-        }
-        return sums;
-      });
-    });
+    return e_.loop(
+        e_.i64(0), f_.dim(group_channels_), 1, Values(block_, zero),
+        [&](llvm::Value* c, const Emitter::Carried& carried) {
+          llvm::Value* channel = e_.add(e_.mul(group, f_.dim(group_channels_)), c);
+          llvm::Value* offset = e_.add(batch, e_.mul(channel, f_.dim(x_strides[1])));
+          Values at(window_.size());
+          return window_loops(0, at, carried, [&](const Values& k, Values sums) {
+            llvm::Value* x = load(position(offset, k), zero);
+            llvm::Value* w_at = e_.mul(c, f_.dim(w_strides[1]));
+            for (size_t i = 0; i < k.size(); ++i) w_at = e_.add(w_at, e_.mul(k[i], f_.dim(w_strides[2 + i])));
+            for (int64_t j = 0; j < block_; ++j) {
+              llvm::Value* row = e_.mul(e_.add(m, e_.i64(j)), f_.dim(w_strides[0]));
+              llvm::Value* address = e_.element_address(f_.pointers.at(op_->operand(1)), type_, e_.add(row, w_at));
+              llvm::Value* w = e_.from_memory(
+                  e_.CreateAlignedLoad(memory_type(e_.getContext(), type_), address, llvm::Align(ir::size_of(type_))),
+                  type_);
+              sums[j] = multiply_add(x, e_.splat(w, point_.lanes), sums[j]);
+            }
+            return sums;
+          });
+        });
   }
 
   llvm::Value* multiply_add(llvm::Value* a, llvm::Value* b, llvm::Value* sum) {

@@ -99,7 +99,8 @@ class Planner {
     if (is_loop(user)) {
       size_t last = 0;
       for (size_t i = 0; i < carry_count(user); ++i)
-        if (user.operand(first_carry(user) + i) == value) last = std::max(last, last_use(user.result(i), *user.parent()));
+        if (user.operand(first_carry(user) + i) == value)
+          last = std::max(last, last_use(user.result(i), *user.parent()));
       return last;
     }
     if (user.code() == Opcode::Yield) {

@@ -18,8 +18,8 @@ enum class Place {
 
 struct Storage {
   Place place;
-  size_t slot = 0;              ///< Arena, Alternate
-  size_t index = 0;             ///< Output
+  size_t slot = 0;                   ///< Arena, Alternate
+  size_t index = 0;                  ///< Output
   const ir::Value* owner = nullptr;  ///< ScanEmit, IfResult
 };
 

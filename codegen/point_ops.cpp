@@ -88,8 +88,8 @@ llvm::Value* floored(const Point& p, llvm::Value* remainder) {
     return p.e.CreateSelect(wrong, p.e.CreateFAdd(remainder, b), remainder);
   }
   if (!p.is_signed()) return remainder;
-  llvm::Value* wrong = p.e.CreateAnd(p.e.CreateICmpNE(remainder, zero),
-                                     p.e.CreateICmpSLT(p.e.CreateXor(remainder, b), zero));
+  llvm::Value* wrong =
+      p.e.CreateAnd(p.e.CreateICmpNE(remainder, zero), p.e.CreateICmpSLT(p.e.CreateXor(remainder, b), zero));
   return p.e.CreateSelect(wrong, p.e.CreateAdd(remainder, b), remainder);
 }
 
@@ -144,9 +144,9 @@ llvm::Value* cast(const Point& p, DType to) {
 
 /// a*b + c; without hardware support for a single rounding in f64, where products of f32 are exact.
 llvm::Value* fused(const Point& p) {
-  if (p.e.machine.has_fma) return p.e.CreateIntrinsic(llvm::Intrinsic::fma, {p.v[0]->getType()}, {p.v[0], p.v[1], p.v[2]});
-  if (!p.v[0]->getType()->getScalarType()->isFloatTy())
-    return p.e.CreateFAdd(p.e.CreateFMul(p.v[0], p.v[1]), p.v[2]);
+  if (p.e.machine.has_fma)
+    return p.e.CreateIntrinsic(llvm::Intrinsic::fma, {p.v[0]->getType()}, {p.v[0], p.v[1], p.v[2]});
+  if (!p.v[0]->getType()->getScalarType()->isFloatTy()) return p.e.CreateFAdd(p.e.CreateFMul(p.v[0], p.v[1]), p.v[2]);
   llvm::Type* wide = like(p.e.getDoubleTy(), p.v[0]);
   llvm::Value* product = p.e.CreateFMul(p.e.CreateFPExt(p.v[0], wide), p.e.CreateFPExt(p.v[1], wide));
   return p.e.CreateFPTrunc(p.e.CreateFAdd(product, p.e.CreateFPExt(p.v[2], wide)), p.v[0]->getType());

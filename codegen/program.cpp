@@ -31,7 +31,8 @@ void collect_attribute_symbols(const ir::Attr& attr, std::set<std::string>& out)
     else if constexpr (std::is_same_v<F, ir::Shape>)
       for (const ir::Dim& dim : field) dim.collect_symbols(out);
   };
-  std::visit([&](auto copy) { copy.visit([&](const char*, const auto& field, const auto&) { collect(field); }); }, attr);
+  std::visit([&](auto copy) { copy.visit([&](const char*, const auto& field, const auto&) { collect(field); }); },
+             attr);
 }
 
 KernelSignature signature(const ir::Op& kernel) {
@@ -44,8 +45,9 @@ KernelSignature signature(const ir::Op& kernel) {
     collect_attribute_symbols(op->attr(), result.symbols);
     for (const ir::Value* operand : op->operands()) {
       note_type(operand);
-      const bool immediate = operand->is_constant() && operand->rank() == 0 && op->code() != Opcode::Pack;
-      if (is_defined_inside(operand, kernel.region()) || immediate || !seen.insert(operand).second) continue;
+      if (is_defined_inside(operand, kernel.region()) || (is_immediate(operand) && op->code() != Opcode::ScatterNd) ||
+          !seen.insert(operand).second)
+        continue;
       result.buffers.push_back(operand);
     }
     for (size_t i = 0; i < op->result_count(); ++i) note_type(op->result(i));
@@ -76,9 +78,16 @@ std::string kernel_key(const ir::Op& kernel, const KernelSignature& sig) {
 /// Generates the function that runs a model's kernels in order on one thread of a call.
 class BodyGenerator {
  public:
-  BodyGenerator(llvm::Module& module, const ir::Function& function, const Machine& machine, const ProgramOptions& options)
-      : module_(module), context_(module.getContext()), function_(function), machine_(machine), options_(options),
-        plan_(plan_memory(function)), abi_(context_), body_(create_body()),
+  BodyGenerator(llvm::Module& module, const ir::Function& function, const Machine& machine,
+                const ProgramOptions& options)
+      : module_(module),
+        context_(module.getContext()),
+        function_(function),
+        machine_(machine),
+        options_(options),
+        plan_(plan_memory(function)),
+        abi_(context_),
+        body_(create_body()),
         e_(llvm::BasicBlock::Create(context_, "entry", body_), machine) {}
 
   llvm::Function* generate() {
@@ -109,13 +118,15 @@ class BodyGenerator {
 
  private:
   llvm::Function* create_body() {
-    auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context_),
-                                         {llvm::PointerType::getUnqual(context_), llvm::Type::getInt64Ty(context_)}, false);
+    auto* type =
+        llvm::FunctionType::get(llvm::Type::getVoidTy(context_),
+                                {llvm::PointerType::getUnqual(context_), llvm::Type::getInt64Ty(context_)}, false);
     return llvm::Function::Create(type, llvm::Function::InternalLinkage, "body", module_);
   }
 
   llvm::Value* tensor_data(llvm::Value* tensors, size_t i) {
-    return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(abi_.tensor, tensors, {e_.getInt32(static_cast<uint32_t>(i)), e_.getInt32(0)}));
+    return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(abi_.tensor, tensors,
+                                                             {e_.getInt32(static_cast<uint32_t>(i)), e_.getInt32(0)}));
   }
 
   // --- where values are ---------------------------------------------------------------------------------------------
@@ -146,7 +157,8 @@ class BodyGenerator {
     const std::string name = fmt::format("constant_{}", constants_.size());
     if (!options_.embed_constants) {
       externals.emplace_back(name, &tensor);
-      auto* global = new llvm::GlobalVariable(module_, e_.getInt8Ty(), true, llvm::GlobalValue::ExternalLinkage, nullptr, name);
+      auto* global =
+          new llvm::GlobalVariable(module_, e_.getInt8Ty(), true, llvm::GlobalValue::ExternalLinkage, nullptr, name);
       global->setDSOLocal(false);
       return global;
     }
@@ -154,14 +166,13 @@ class BodyGenerator {
     std::string bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size());
     bytes.resize(bytes.size() + SEQC_ALIGNMENT);
     auto* data = llvm::ConstantDataArray::getRaw(bytes, bytes.size(), e_.getInt8Ty());
-    auto* global = new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, name);
+    auto* global =
+        new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, name);
     global->setAlignment(llvm::Align(SEQC_ALIGNMENT));
     return global;
   }
 
-  llvm::Value* slot_pointer(size_t slot) {
-    return e_.CreateInBoundsGEP(e_.getInt8Ty(), call_, slot_offsets_[slot]);
-  }
+  llvm::Value* slot_pointer(size_t slot) { return e_.CreateInBoundsGEP(e_.getInt8Ty(), call_, slot_offsets_[slot]); }
 
   /// The memory in which the value being computed now belongs.
   llvm::Value* place(const ir::Value* value) {
@@ -195,8 +206,8 @@ class BodyGenerator {
         case Opcode::Yield:
         case Opcode::Return: break;
         default:
-          SEQC_CHECK(op->code() == Opcode::Reshape || op->code() == Opcode::Slice, "code generation: {} outside a kernel",
-                     op->info().mnemonic);
+          SEQC_CHECK(op->code() == Opcode::Reshape || op->code() == Opcode::Slice,
+                     "code generation: {} outside a kernel", op->info().mnemonic);
           pointers_[op->result()] = pointer(op->result());
       }
     }
@@ -335,8 +346,7 @@ class BodyGenerator {
 
   void emit_if(const ir::Op& op) {
     for (size_t i = 0; i < op.result_count(); ++i) pointers_[op.result(i)] = place(op.result(i));
-    llvm::Value* condition =
-        e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(op.operand(0))), e_.getInt8(0));
+    llvm::Value* condition = e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(op.operand(0))), e_.getInt8(0));
     auto* then_block = llvm::BasicBlock::Create(context_, "then", body_);
     auto* else_block = llvm::BasicBlock::Create(context_, "else", body_);
     auto* after = llvm::BasicBlock::Create(context_, "after", body_);
@@ -375,8 +385,8 @@ class BodyGenerator {
     llvm::Value* mine = load(generation);
     llvm::Value* before = e.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, e.getInt32(1), llvm::Align(4),
                                             llvm::AtomicOrdering::AcquireRelease);
-    llvm::Value* last = e.CreateICmpEQ(e.CreateAdd(before, e.getInt32(1)),
-                                       e.CreateTrunc(barrier_->getArg(1), e.getInt32Ty()));
+    llvm::Value* last =
+        e.CreateICmpEQ(e.CreateAdd(before, e.getInt32(1)), e.CreateTrunc(barrier_->getArg(1), e.getInt32Ty()));
     auto* open = llvm::BasicBlock::Create(context_, "open", barrier_);
     auto* wait = llvm::BasicBlock::Create(context_, "wait", barrier_);
     auto* done = llvm::BasicBlock::Create(context_, "done", barrier_);
@@ -425,7 +435,8 @@ class BodyGenerator {
   Emitter::Symbols symbols_;
   std::vector<llvm::Value*> slot_offsets_;
   std::map<const ir::Value*, llvm::Value*> pointers_, constants_;
-  std::map<const ir::Block*, llvm::Value*> step_, element_;  // of the loop around a block: step, element of scanned values
+  std::map<const ir::Block*, llvm::Value*> step_,
+      element_;  // of the loop around a block: step, element of scanned values
 };
 
 /// run(inputs, outputs, workspace, threads): fills the shared header and runs the body on every thread.
@@ -459,7 +470,9 @@ llvm::Function* emit_run(llvm::Module& module, llvm::Function* body, const Machi
   auto* one = llvm::BasicBlock::Create(context, "one", run);
   e.CreateCondBr(e.CreateIsNull(threads), one, ask);
   e.SetInsertPoint(ask);
-  const auto field = [&](unsigned i, llvm::Type* type) { return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i)); };
+  const auto field = [&](unsigned i, llvm::Type* type) {
+    return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i));
+  };
   llvm::Value* count = field(0, e.getInt32Ty());
   e.CreateCondBr(e.CreateICmpSGT(count, e.getInt32(1)), many, one);
   e.SetInsertPoint(many);
@@ -479,7 +492,8 @@ Program generate_program(llvm::LLVMContext& context, const ir::Function& functio
                          const ProgramOptions& options) {
   for (size_t i = 0; i < function.body().argument_count(); ++i)
     if (const ir::Value* argument = function.body().argument(i); argument->rank() > SEQC_MAX_RANK)
-      fail(ErrorKind::Unsupported, "input \"{}\": rank {} is above the supported {}", argument->name(), argument->rank(), SEQC_MAX_RANK);
+      fail(ErrorKind::Unsupported, "input \"{}\": rank {} is above the supported {}", argument->name(),
+           argument->rank(), SEQC_MAX_RANK);
   Program program;
   program.module = std::make_unique<llvm::Module>(options.name, context);
   BodyGenerator body(*program.module, function, machine, options);

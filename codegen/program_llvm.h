@@ -14,10 +14,10 @@
 namespace seqc::codegen {
 
 struct ProgramOptions {
-  std::string name = "model";  ///< prefix of the exported symbols
-  std::string target;          ///< text of seqc_model::target
-  bool embed_constants = true; ///< constants become data of the module; else external symbols, see Program::externals
-  bool library_entry = false;  ///< also export seqc_library_model
+  std::string name = "model";   ///< prefix of the exported symbols
+  std::string target;           ///< text of seqc_model::target
+  bool embed_constants = true;  ///< constants become data of the module; else external symbols, see Program::externals
+  bool library_entry = false;   ///< also export seqc_library_model
 };
 
 struct Program {

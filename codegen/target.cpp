@@ -33,8 +33,8 @@ std::string host_features() {
 void check_names(const llvm::Target& target, const std::string& triple, const Target& wanted) {
   std::unique_ptr<llvm::MCSubtargetInfo> info(target.createMCSubtargetInfo(triple, "", ""));
   if (!wanted.cpu.empty() && wanted.cpu != "native" && !info->isCPUStringValid(wanted.cpu))
-    fail(ErrorKind::BadInput, "--target-cpu: got \"{}\", which LLVM does not know for {}; see `llc -mcpu=help`", wanted.cpu,
-         triple);
+    fail(ErrorKind::BadInput, "--target-cpu: got \"{}\", which LLVM does not know for {}; see `llc -mcpu=help`",
+         wanted.cpu, triple);
   std::vector<std::string> features;
   llvm::SubtargetFeatures list(wanted.features);
   for (const std::string& feature : list.getFeatures()) {
@@ -45,7 +45,8 @@ void check_names(const llvm::Target& target, const std::string& triple, const Ta
       for (const auto& entry : info->getAllProcessorFeatures()) known = known || bare == entry.Key;
     }
     if (!known)
-      fail(ErrorKind::BadInput, "--target-features: got \"{}\", expected +name or -name of a feature of {}", feature, triple);
+      fail(ErrorKind::BadInput, "--target-features: got \"{}\", expected +name or -name of a feature of {}", feature,
+           triple);
   }
 }
 
@@ -54,8 +55,7 @@ void check_names(const llvm::Target& target, const std::string& triple, const Ta
 std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
   initialize_llvm();
   const bool host_triple = target.triple.empty();
-  const std::string triple =
-      host_triple ? llvm::sys::getProcessTriple() : llvm::Triple::normalize(target.triple);
+  const std::string triple = host_triple ? llvm::sys::getProcessTriple() : llvm::Triple::normalize(target.triple);
   std::string message;
   const llvm::Target* backend = llvm::TargetRegistry::lookupTarget(triple, message);
   if (!backend) fail(ErrorKind::BadInput, "--target: got \"{}\": {}", target.triple, message);
@@ -124,7 +124,8 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, cgscc, modules);
   llvm::ModulePassManager passes;
-  constexpr const char* kPasses = "function(early-cse,loop-mssa(licm),instcombine<no-verify-fixpoint>,early-cse,simplifycfg)";
+  constexpr const char* kPasses =
+      "function(early-cse,loop-mssa(licm),instcombine<no-verify-fixpoint>,early-cse,simplifycfg)";
   if (auto error = builder.parsePassPipeline(passes, kPasses))
     internal_error(__FILE__, __LINE__, "passes", llvm::toString(std::move(error)));
   passes.run(module, modules);

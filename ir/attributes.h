@@ -135,7 +135,7 @@ struct ContractAttr {
 /// Sliding windows over the trailing spatial dims of [N,C,spatial...]; one entry a spatial dim in every vector.
 struct ConvAttr {
   std::vector<int64_t> strides, dilations;
-  std::vector<int64_t> input_dilations;  ///< zeros between input elements, as transposed convolution needs them
+  std::vector<int64_t> input_dilations;   ///< zeros between input elements, as transposed convolution needs them
   std::vector<int64_t> pads_lo, pads_hi;  ///< zeros around the (dilated) input; negative crops
   int64_t groups = 1;
   void visit(auto&& v) {
@@ -205,8 +205,8 @@ struct KernelAttr {
   bool operator==(const KernelAttr&) const = default;
 };
 
-using Attr = std::variant<NoAttr, CastAttr, ShapeAttr, TransposeAttr, SliceAttr, AxisAttr, PadAttr, GatherNdAttr,
-                          ScatterAttr, ReduceAttr, ContractAttr, ConvAttr, WindowAttr, ScanAttr, DimsAttr, IotaAttr,
-                          KernelAttr>;
+using Attr =
+    std::variant<NoAttr, CastAttr, ShapeAttr, TransposeAttr, SliceAttr, AxisAttr, PadAttr, GatherNdAttr, ScatterAttr,
+                 ReduceAttr, ContractAttr, ConvAttr, WindowAttr, ScanAttr, DimsAttr, IotaAttr, KernelAttr>;
 
 }  // namespace seqc::ir

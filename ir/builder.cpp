@@ -81,7 +81,8 @@ Op* Builder::scan(Dim length, std::vector<Value*> carries, std::vector<Value*> s
   std::vector<Type> types;
   for (const Value* carry : carries) types.push_back(carry->type());
   for (const Value* value : scanned) {
-    if (value->rank() == 0) fail(ErrorKind::BadInput, "{}: scan: got a scalar, expected a leading dim to scan", location_);
+    if (value->rank() == 0)
+      fail(ErrorKind::BadInput, "{}: scan: got a scalar, expected a leading dim to scan", location_);
     types.push_back({value->dtype(), Shape(value->shape().begin() + 1, value->shape().end())});
   }
   Op* op = block_->create(Opcode::Scan, std::move(operands),

@@ -31,13 +31,17 @@ class Builder {
 
   /// Any op without regions; result types are inferred.
   Op* create(Opcode code, std::vector<Value*> operands, Attr attr);
-  Op* create(Opcode code, std::vector<Value*> operands) { return create(code, std::move(operands), info(code).default_attr); }
+  Op* create(Opcode code, std::vector<Value*> operands) {
+    return create(code, std::move(operands), info(code).default_attr);
+  }
   Value* emit(Opcode code, std::vector<Value*> operands) { return create(code, std::move(operands))->result(); }
   Value* emit(Opcode code, std::vector<Value*> operands, Attr attr) {
     return create(code, std::move(operands), std::move(attr))->result();
   }
 
-  Value* constant(Tensor tensor, std::string name = "") { return function_->constant(std::move(tensor), std::move(name)); }
+  Value* constant(Tensor tensor, std::string name = "") {
+    return function_->constant(std::move(tensor), std::move(name));
+  }
   /// A rank-0 constant.
   Value* scalar(DType type, double value) { return constant(Tensor::scalar(type, value)); }
   /// A rank-0 constant of `like`'s element type.

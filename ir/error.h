@@ -13,6 +13,7 @@ enum class ErrorKind {
   BadInput,     ///< a model, data file or argument is at fault; the message says where, what was got and expected
   Unsupported,  ///< a correct model asks for something that seqc does not do; the message names it
   NeedsDims,    ///< a correct model can only be compiled once named dims have numbers; the message says which
+  NeedsValues,  ///< likewise, once inputs have fixed values; the message says which
   Internal,     ///< a defect of seqc itself
 };
 
@@ -31,8 +32,8 @@ template <class... Args>
 }
 
 /// A check that stays on in release builds: its failure is a defect of seqc.
-#define SEQC_CHECK(condition, ...)                                                                    \
-  do {                                                                                                \
+#define SEQC_CHECK(condition, ...)                                                                      \
+  do {                                                                                                  \
     if (!(condition)) ::seqc::internal_error(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
   } while (false)
 

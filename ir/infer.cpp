@@ -31,9 +31,8 @@ void need_count(size_t got, size_t expected, const char* what) {
 
 void need_same_dtype(const Op& op) {
   for (const Value* operand : op.operands())
-    need(operand->dtype() == op.operand(0)->dtype(),
-         fmt::format("got {} and {}, expected operands of one element type", op.operand(0)->type().str(),
-                     operand->type().str()));
+    need(operand->dtype() == op.operand(0)->dtype(), fmt::format("got {} and {}, expected operands of one element type",
+                                                                 op.operand(0)->type().str(), operand->type().str()));
 }
 
 // --- elementwise -------------------------------------------------------------------------------------------------
@@ -155,7 +154,8 @@ Type infer_slice(const Value* x, const SliceAttr& attr) {
       return at.is_constant() && (at.constant() < 0 || (size.is_constant() && at.constant() >= size.constant()));
     };
     const bool empty = attr.sizes[i] == Dim(0);
-    need(!(attr.sizes[i].is_constant() && attr.sizes[i].constant() < 0) && (empty || (!outside(start) && !outside(last))),
+    need(!(attr.sizes[i].is_constant() && attr.sizes[i].constant() < 0) &&
+             (empty || (!outside(start) && !outside(last))),
          fmt::format("got start {} size {} step {} in axis {} of {}, which is out of range", start.str(),
                      attr.sizes[i].str(), attr.steps[i], i, x->type().str()));
   }
@@ -235,8 +235,8 @@ Type infer_gather_nd(const Op& op) {
   const int64_t batch_dims = op.as<GatherNdAttr>().batch_dims;
   const Shape rest = indexed_slice(x, indices, batch_dims);
   for (int64_t i = 0; i < batch_dims; ++i)
-    need(shape[i] == x->shape()[i], fmt::format("got batch dims of {} and {}, expected equal ones", x->type().str(),
-                                                indices->type().str()));
+    need(shape[i] == x->shape()[i],
+         fmt::format("got batch dims of {} and {}, expected equal ones", x->type().str(), indices->type().str()));
   shape.insert(shape.end(), rest.begin(), rest.end());
   return {x->dtype(), std::move(shape)};
 }
@@ -269,8 +269,7 @@ Type infer_reduce(const Op& op) {
 using LabelSizes = std::map<char, Dim>;
 
 void bind_labels(const std::string& labels, const Value* value, LabelSizes& sizes) {
-  need(labels.size() == value->shape().size(),
-       fmt::format("got {} for labels \"{}\"", value->type().str(), labels));
+  need(labels.size() == value->shape().size(), fmt::format("got {} for labels \"{}\"", value->type().str(), labels));
   for (size_t i = 0; i < labels.size(); ++i) {
     const auto [it, inserted] = sizes.try_emplace(labels[i], value->shape()[i]);
     need(inserted || it->second == value->shape()[i],
@@ -387,7 +386,8 @@ std::vector<Type> infer_scan(const Op& op) {
   const auto& values = yielded(op, 0);
   const auto carries = static_cast<size_t>(attr.carries);
   need(op.operands().size() >= carries && values.size() >= carries,
-       fmt::format("got {} operands and {} yielded values for {} carries", op.operands().size(), values.size(), carries));
+       fmt::format("got {} operands and {} yielded values for {} carries", op.operands().size(), values.size(),
+                   carries));
   need_count(op.region().argument_count(), op.operands().size(), "region arguments");
   std::vector<Type> types;
   for (size_t i = 0; i < op.operands().size(); ++i) {
@@ -401,8 +401,8 @@ std::vector<Type> infer_scan(const Op& op) {
            fmt::format("got scanned {}, expected leading dim {}", operand->type().str(), attr.length.str()));
       expected.shape.erase(expected.shape.begin());
     }
-    need(argument->type() == expected, fmt::format("region argument {} is {}, expected {}", i,
-                                                   argument->type().str(), expected.str()));
+    need(argument->type() == expected,
+         fmt::format("region argument {} is {}, expected {}", i, argument->type().str(), expected.str()));
   }
   for (size_t i = carries; i < values.size(); ++i) {
     Shape shape = values[i]->shape();
@@ -416,10 +416,12 @@ std::vector<Type> infer_loop(const Op& op) {
   const auto& values = yielded(op, 0);
   const Type count{DType::i64, {}}, condition{DType::boolean, {}};
   need(op.operand(0)->type() == count, fmt::format("got trip count {}, expected i64[]", op.operand(0)->type().str()));
-  need(op.operand(1)->type() == condition, fmt::format("got condition {}, expected bool[]", op.operand(1)->type().str()));
+  need(op.operand(1)->type() == condition,
+       fmt::format("got condition {}, expected bool[]", op.operand(1)->type().str()));
   need_count(op.region().argument_count(), op.operands().size() - 1, "region arguments");
   need_count(values.size(), op.operands().size() - 1, "yielded values");
-  need(values[0]->type() == condition, fmt::format("got yielded condition {}, expected bool[]", values[0]->type().str()));
+  need(values[0]->type() == condition,
+       fmt::format("got yielded condition {}, expected bool[]", values[0]->type().str()));
   need(op.region().argument(0)->type() == count, "expected the first region argument to be the step, i64[]");
   std::vector<Type> types;
   for (size_t i = 2; i < op.operands().size(); ++i) {

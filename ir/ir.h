@@ -127,7 +127,7 @@ class Op {
   const std::string& location() const { return location_; }
   void set_location(std::string location) { location_ = std::move(location); }
 
-  void erase();               ///< removes and destroys; results must be unused
+  void erase();  ///< removes and destroys; results must be unused
   void move_before(Op* other);
   void move_to_end(Block& block);
 

@@ -36,12 +36,13 @@ class Parser : public TokenReader {
   std::unique_ptr<Module> module() {
     auto module = std::make_unique<Module>();
     while (!at_end() && errors_.size() < kMaxErrors) {
+      const size_t start = position();
       try {
         module->functions.push_back(function());
         continue;
       } catch (const SyntaxError& fault) {
         errors_.push_back(fault.message);
-        skip();
+        if (position() == start) skip();
       } catch (const Abandoned&) {
       }
       while (!at_end() && !at_function()) skip();

@@ -11,7 +11,6 @@
 
 namespace seqc::ir {
 
-
 /// A dense row-major array. Copies share their bytes until one of them asks for mutable access.
 class Tensor {
  public:

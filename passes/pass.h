@@ -16,9 +16,9 @@ namespace seqc::passes {
 
 /// What a pass may know of the machine and of the user's wishes. No pass reads anything else.
 struct PassContext {
-  int64_t vector_lanes = 8;             ///< f32 elements of a vector register of the target
-  int64_t vector_registers = 16;        ///< vector registers of the target
-  int64_t max_unrolled_ops = 256;       ///< unroll-time makes no scan body larger than this many ops in all
+  int64_t vector_lanes = 8;               ///< f32 elements of a vector register of the target
+  int64_t vector_registers = 16;          ///< vector registers of the target
+  int64_t max_unrolled_ops = 256;         ///< unroll-time makes no scan body larger than this many ops in all
   int64_t max_folded_elements = 1 << 24;  ///< fold makes no constant larger than this
 };
 
@@ -49,17 +49,18 @@ struct PassTiming {
 };
 
 struct PipelineOptions {
-  std::set<std::string> disabled;     ///< passes that are skipped
-  std::set<std::string> print_after;  ///< pass names, or "all" (each stage that changed something); "import" prints the input
-  std::ostream* print_to = nullptr;   ///< where print_after prints
-  std::string dump_dir;               ///< if set, each stage is saved as NN-pass.seq in it
-  bool verify = true;                 ///< after each pass
+  std::set<std::string> disabled;  ///< passes that are skipped
+  std::set<std::string>
+      print_after;  ///< pass names, or "all" (each stage that changed something); "import" prints the input
+  std::ostream* print_to = nullptr;  ///< where print_after prints
+  std::string dump_dir;              ///< if set, each stage is saved as NN-pass.seq in it
+  bool verify = true;                ///< after each pass
 };
 
 /// Runs `pass_names` in order. Throws Error(BadInput) for an unknown name, Error(Internal) naming the pass that broke
 /// the IR (and the file where its input was saved for replay).
-std::vector<PassTiming> run_passes(ir::Function& function, const std::vector<std::string>& pass_names, PassContext& context,
-                                   const PipelineOptions& options);
+std::vector<PassTiming> run_passes(ir::Function& function, const std::vector<std::string>& pass_names,
+                                   PassContext& context, const PipelineOptions& options);
 
 /// The order of the standard pipeline, up to and including kernels: pipeline.cpp is the one page that shows it.
 std::vector<std::string> standard_pipeline();

@@ -50,7 +50,8 @@ passes::PassContext pass_context(const codegen::Target& target) {
 
 std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options) {
   if (path.ends_with(".seq")) return load_text(path, options);
-  return frontend::import_model(path, {.dims = options.dims, .input_shapes = options.input_shapes, .input_values = {}});
+  return frontend::import_model(
+      path, {.dims = options.dims, .input_shapes = options.input_shapes, .input_values = options.input_values});
 }
 
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
@@ -64,18 +65,41 @@ Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& opti
   return result;
 }
 
-Lowered lower_file(const std::string& path, const CompileOptions& options) {
-  try {
-    return load_and_lower(path, options);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::NeedsDims || options.known_shapes.empty()) throw;
+namespace {
+
+/// Values that may decide a model's structure: shapes, counts, flags; never data.
+bool may_shape_the_model(const ir::Tensor& value) {
+  constexpr int64_t kMost = 64;
+  return !ir::is_float(value.dtype()) && value.count() <= kMost;
+}
+
+/// Adds what is known of the inputs and `error` asks for; false when that is used already.
+bool specialise(CompileOptions& options, const Error& error) {
+  const bool shapes = error.kind() == ErrorKind::NeedsDims && options.input_shapes.empty();
+  const bool values = error.kind() == ErrorKind::NeedsValues && options.input_values.empty();
+  if ((!shapes && !values) || options.known_inputs.empty()) return false;
+  options.dims.clear();  // the shapes say them
+  for (const auto& [name, tensor] : options.known_inputs) {
+    options.input_shapes[name] = tensor.shape();
+    if (values && may_shape_the_model(tensor)) options.input_values[name] = tensor;
   }
-  CompileOptions specialised = options;
-  specialised.dims.clear();  // the shapes say them
-  for (const auto& [name, shape] : options.known_shapes) specialised.input_shapes[name] = shape;
-  Lowered result = load_and_lower(path, specialised);
-  result.specialised = true;
-  return result;
+  return true;
+}
+
+}  // namespace
+
+Lowered lower_file(const std::string& path, const CompileOptions& options) {
+  CompileOptions tried = options;
+  for (bool specialised = false;; specialised = true) {
+    try {
+      Lowered result = load_and_lower(path, tried);
+      result.specialised = specialised;
+      result.fixed_values = tried.input_values;
+      return result;
+    } catch (const Error& error) {
+      if (!specialise(tried, error)) throw;
+    }
+  }
 }
 
 }  // namespace seqc::runtime

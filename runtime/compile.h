@@ -17,8 +17,11 @@ struct CompileOptions {
   std::map<std::string, int64_t> dims;
   /// Inputs whose whole shape becomes numbers.
   std::map<std::string, std::vector<int64_t>> input_shapes;
-  /// Shapes that inputs will have. Used as input_shapes, and only then, when the model cannot be compiled without.
-  std::map<std::string, std::vector<int64_t>> known_shapes;
+  /// Inputs whose values (few integers or bools) become part of the program; it then runs with these values alone.
+  std::map<std::string, ir::Tensor> input_values;
+  /// What the program will be run on. The shapes, and if need be the values of integer inputs, are used as input_shapes
+  /// and input_values are, but only when the model cannot be compiled without.
+  std::map<std::string, ir::Tensor> known_inputs;
   codegen::Target target;
   passes::PipelineOptions pipeline;
 };
@@ -34,8 +37,9 @@ struct Lowered {
   std::unique_ptr<ir::Function> function;
   BuildTimes times;
   std::vector<passes::PassTiming> passes;
-  ir::Dim multiply_adds;     ///< of the model as imported, see runtime/cost.h
-  bool specialised = false;  ///< made for known_shapes
+  ir::Dim multiply_adds;                           ///< of the model as imported, see runtime/cost.h
+  bool specialised = false;                        ///< made for known_inputs
+  std::map<std::string, ir::Tensor> fixed_values;  ///< inputs whose values the code takes for granted
 };
 
 /// Reads an ONNX file, or IR text (.seq, its first function). Throws Error as frontend::import_model and
@@ -45,7 +49,7 @@ std::unique_ptr<ir::Function> load_function(const std::string& path, const Compi
 /// What passes need to know of the target.
 passes::PassContext pass_context(const codegen::Target& target);
 
-/// load_function, then the standard pipeline; with known_shapes a second time when the first threw NeedsDims.
+/// load_function, then the standard pipeline; again with what is known of the inputs when the model needs that.
 Lowered lower_file(const std::string& path, const CompileOptions& options = {});
 /// The standard pipeline on a function that is here already.
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options = {});

@@ -8,9 +8,9 @@
 namespace seqc::runtime {
 
 struct Cost {
-  ir::Dim multiply_adds;     ///< contractions and convolutions, times the steps of the scans around them
-  int64_t parameters = 0;    ///< elements of float constants, each constant counted once
-  bool at_least = false;     ///< a `loop` is counted as one step: how often it runs is known at run time only
+  ir::Dim multiply_adds;   ///< contractions and convolutions, times the steps of the scans around them
+  int64_t parameters = 0;  ///< elements of float constants, each constant counted once
+  bool at_least = false;   ///< a `loop` is counted as one step: how often it runs is known at run time only
 
   Cost& operator+=(const Cost& other);
 };

@@ -26,10 +26,10 @@ struct Code {
   DType type;
   std::string_view text;  ///< as in `descr`, after the byte order
 };
-constexpr std::array kCodes = {Code{DType::f16, "f2"}, Code{DType::bf16, "V2"}, Code{DType::f32, "f4"},
-                               Code{DType::f64, "f8"}, Code{DType::i8, "i1"},   Code{DType::i16, "i2"},
-                               Code{DType::i32, "i4"}, Code{DType::i64, "i8"},  Code{DType::u8, "u1"},
-                               Code{DType::u16, "u2"}, Code{DType::u32, "u4"},  Code{DType::u64, "u8"},
+constexpr std::array kCodes = {Code{DType::f16, "f2"},    Code{DType::bf16, "V2"}, Code{DType::f32, "f4"},
+                               Code{DType::f64, "f8"},    Code{DType::i8, "i1"},   Code{DType::i16, "i2"},
+                               Code{DType::i32, "i4"},    Code{DType::i64, "i8"},  Code{DType::u8, "u1"},
+                               Code{DType::u16, "u2"},    Code{DType::u32, "u4"},  Code{DType::u64, "u8"},
                                Code{DType::boolean, "b1"}};
 
 struct Header {
@@ -52,10 +52,14 @@ class HeaderReader {
     while (!eat('}')) {
       const std::string key = string();
       need(':');
-      if (key == "descr" && !descr) descr = string();
-      else if (key == "fortran_order" && !fortran) fortran = boolean();
-      else if (key == "shape" && !shape) shape = tuple();
-      else error(fmt::format("unexpected key '{}'", key));
+      if (key == "descr" && !descr)
+        descr = string();
+      else if (key == "fortran_order" && !fortran)
+        fortran = boolean();
+      else if (key == "shape" && !shape)
+        shape = tuple();
+      else
+        error(fmt::format("unexpected key '{}'", key));
       if (!eat(',') && peek() != '}') error("expected , or } in the header");
     }
     if (!descr || !fortran || !shape) error("the header lacks one of descr, fortran_order, shape");
@@ -210,9 +214,9 @@ Tensor load_npy(const std::string& path) { return parse_npy(read_file(path), pat
 
 std::string npy_bytes(const Tensor& tensor) {
   const auto code = std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& c) { return c.type == tensor.dtype(); });
-  std::string header =
-      fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}", code->text.back() == '1' ? '|' : '<',
-                  code->text, fmt::join(tensor.shape(), ", "), tensor.rank() == 1 ? "," : "");
+  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                   code->text.back() == '1' ? '|' : '<', code->text, fmt::join(tensor.shape(), ", "),
+                                   tensor.rank() == 1 ? "," : "");
   constexpr size_t kPrefix = 10, kAlignment = 64;
   const size_t used = kPrefix + header.size() + 1;
   header.append((kAlignment - used % kAlignment) % kAlignment, ' ');

@@ -135,8 +135,8 @@ size_t byte_size(const seqc_tensor& tensor, const std::string& what) {
   for (int32_t axis = 0; axis < tensor.rank; ++axis) {
     const int64_t size = tensor.shape[axis];
     if (size < 0) fail(ErrorKind::BadInput, "{}: would be {}, with a negative dim", what, str(tensor));
-    if (size > (int64_t{1} << 46) ||
-        __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes) || bytes > (uint64_t{1} << 46))
+    if (size > (int64_t{1} << 46) || __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes) ||
+        bytes > (uint64_t{1} << 46))
       fail(ErrorKind::BadInput, "{}: {} does not fit this machine's memory; choose smaller dims", what, str(tensor));
   }
   return bytes;
@@ -147,10 +147,11 @@ ir::DimBindings check_inputs(const std::vector<Port>& ports, std::span<const seq
 }
 
 void check_memory(uint64_t bytes, const std::string& what) {
-  const uint64_t machine = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t machine =
+      static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   if (bytes > machine)
-    fail(ErrorKind::BadInput, "{}: needs {:.1f} GB, more than this machine's {:.1f} GB of memory; choose smaller dims", what,
-         static_cast<double>(bytes) / 1e9, static_cast<double>(machine) / 1e9);
+    fail(ErrorKind::BadInput, "{}: needs {:.1f} GB, more than this machine's {:.1f} GB of memory; choose smaller dims",
+         what, static_cast<double>(bytes) / 1e9, static_cast<double>(machine) / 1e9);
 }
 
 }  // namespace seqc::runtime

@@ -11,6 +11,7 @@ class JitProgram : public Program {
   JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times)
       : Program(code->model(), times), code_(std::move(code)) {
     specialised_ = lowered.specialised;
+    fixed_values_ = std::move(lowered.fixed_values);
     multiply_adds_ = std::move(lowered.multiply_adds);
   }
 
@@ -38,8 +39,10 @@ std::shared_ptr<const Program> generate(Lowered lowered, const codegen::Target& 
 }  // namespace
 
 Program::Program(const seqc_model& model, BuildTimes times)
-    : model_(&model), inputs_(ports_of(model.inputs, model.input_count)),
-      outputs_(ports_of(model.outputs, model.output_count)), times_(times) {}
+    : model_(&model),
+      inputs_(ports_of(model.inputs, model.input_count)),
+      outputs_(ports_of(model.outputs, model.output_count)),
+      times_(times) {}
 
 std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
   return generate(lower_file(path, options), options.target);

@@ -31,7 +31,9 @@ class Program {
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
   const BuildTimes& times() const { return times_; }
-  /// Compiled for CompileOptions::known_shapes because the model cannot be compiled for others in one go.
+  /// Inputs whose values the code takes for granted; a Session refuses others.
+  const std::map<std::string, ir::Tensor>& fixed_values() const { return fixed_values_; }
+  /// Compiled for CompileOptions::known_inputs because the model cannot be compiled for others in one go.
   bool specialised() const { return specialised_; }
   /// Multiply-adds of one run as a function of the named dims; nothing for libraries.
   const std::optional<ir::Dim>& multiply_adds() const { return multiply_adds_; }
@@ -42,6 +44,7 @@ class Program {
   const seqc_model* model_;
   std::vector<Port> inputs_, outputs_;
   BuildTimes times_;
+  std::map<std::string, ir::Tensor> fixed_values_;
   bool specialised_ = false;
   std::optional<ir::Dim> multiply_adds_;
 };

@@ -24,9 +24,18 @@ extern "C" {
 #define SEQC_ALIGNMENT 64
 
 typedef enum seqc_dtype {
-  SEQC_F16, SEQC_BF16, SEQC_F32, SEQC_F64,
-  SEQC_I8, SEQC_I16, SEQC_I32, SEQC_I64,
-  SEQC_U8, SEQC_U16, SEQC_U32, SEQC_U64,
+  SEQC_F16,
+  SEQC_BF16,
+  SEQC_F32,
+  SEQC_F64,
+  SEQC_I8,
+  SEQC_I16,
+  SEQC_I32,
+  SEQC_I64,
+  SEQC_U8,
+  SEQC_U16,
+  SEQC_U32,
+  SEQC_U64,
   SEQC_BOOL /* one byte, 0 or 1 */
 } seqc_dtype;
 
@@ -59,11 +68,13 @@ enum {
   SEQC_OK = 0,
   SEQC_BAD_DTYPE = 1, /* an input's element type is not the port's */
   SEQC_BAD_RANK = 2,
-  SEQC_BAD_SHAPE = 3, /* a dim differs from the port's number, or from the same name's value elsewhere, or is negative */
-  SEQC_TOO_LARGE = 4  /* the workspace would not fit the address space */
+  SEQC_BAD_SHAPE =
+      3, /* a dim differs from the port's number, or from the same name's value elsewhere, or is negative */
+  SEQC_TOO_LARGE = 4, /* the workspace would not fit the address space */
+  SEQC_BAD_VALUE = 5  /* the program was compiled for another value of this input */
 };
 /* A status holds one of the codes above in its low 8 bits and the position of the input at fault above them. */
-#define SEQC_STATUS_CODE(status) ((status)&0xff)
+#define SEQC_STATUS_CODE(status) ((status) & 0xff)
 #define SEQC_STATUS_INPUT(status) ((status) >> 8)
 
 typedef struct seqc_model {

@@ -1,6 +1,7 @@
 #include "runtime/session.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "ir/error.h"
@@ -22,7 +23,12 @@ std::string dims_text(const ir::DimBindings& dims) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Program> program, int threads) : program_(std::move(program)), pool_(threads) {}
+Session::Session(std::shared_ptr<const Program> program, int threads) : program_(std::move(program)), pool_(threads) {
+  const std::vector<Port>& ports = program_->inputs();
+  for (size_t i = 0; i < ports.size(); ++i)
+    if (const auto it = program_->fixed_values().find(ports[i].name); it != program_->fixed_values().end())
+      fixed_.emplace_back(i, it->second);
+}
 
 void Session::FreeWorkspace::operator()(std::byte* bytes) const {
   ::operator delete[](bytes, std::align_val_t(SEQC_ALIGNMENT));
@@ -38,6 +44,10 @@ std::vector<ir::Tensor> Session::run(const std::vector<ir::Tensor>& inputs) {
     output_views.push_back(mutable_view(outputs.back()));
   }
   const int32_t status = run(input_views, output_views);
+  if (SEQC_STATUS_CODE(status) == SEQC_BAD_VALUE)
+    fail(ErrorKind::BadInput,
+         "input \"{}\": got another value than the program was compiled for; compile the model again for this one",
+         program_->inputs()[static_cast<size_t>(SEQC_STATUS_INPUT(status))].name);
   SEQC_CHECK(status == SEQC_OK, "run after prepare gave status {}", status);
   return outputs;
 }
@@ -92,6 +102,9 @@ int32_t Session::compare(std::span<const seqc_tensor> inputs) const noexcept {
 int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<const seqc_tensor> outputs) noexcept {
   if (!prepared_ || outputs.size() != output_types_.size()) return SEQC_BAD_SHAPE;
   if (const int32_t status = compare(inputs); status != SEQC_OK) return status;
+  for (const auto& [i, value] : fixed_)
+    if (std::memcmp(inputs[i].data, value.bytes(), value.byte_size()) != 0)
+      return SEQC_BAD_VALUE | static_cast<int32_t>(i) << 8;
   program_->model().run(inputs.data(), outputs.data(), workspace_.get(), pool_.handle());
   return SEQC_OK;
 }

@@ -48,6 +48,7 @@ class Session {
   std::shared_ptr<const Program> program_;
   ThreadPool pool_;
   std::vector<seqc_tensor> input_types_, output_types_;
+  std::vector<std::pair<size_t, ir::Tensor>> fixed_;  // inputs that must have this value
   bool prepared_ = false;
   ir::DimBindings dims_;
   std::unique_ptr<std::byte[], FreeWorkspace> workspace_;

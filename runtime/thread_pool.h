@@ -21,8 +21,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  /// For seqc_model::run; null for one thread. Lives as long as the pool.
-  const seqc_threads* handle() const { return workers_.empty() ? nullptr : &handle_; }
+  /// For seqc_model::run; lives as long as the pool.
+  const seqc_threads* handle() const { return &handle_; }
   int32_t count() const { return handle_.count; }
 
   using Task = void (*)(void* argument, int32_t thread);
@@ -41,7 +41,7 @@ class ThreadPool {
   Task task_ = nullptr;
   void* argument_ = nullptr;
   alignas(64) std::atomic<int32_t> busy_{0};  ///< workers that have not finished the call
-  int spins_;                                 ///< looks at the clock-free spin before sleeping
+  int spins_;                                 ///< looks before a worker goes to sleep
   std::vector<std::unique_ptr<Worker>> workers_;
   seqc_threads handle_{};
 };

@@ -26,10 +26,13 @@ show "$seqc" inspect "$sample/lstm.onnx"
 step "4. compile it to a native library"
 show "$seqc" build "$sample/lstm.onnx" -o "$out"
 
-step "5. run it on 100 steps of readings"
-show "$seqc" run "$sample/lstm.onnx" --inputs "$sample/data" --outputs "$out"
+step "5. run the library on 100 steps of readings"
+show "$seqc" run "$out/lstm.so" --inputs "$sample/data" --outputs "$out"
+last_values() { tail -c 20 "$1" | od -An -w20 -t f4; }
+echo "last five predictions:       $(last_values "$out/output_0.npy")"
+echo "the same, computed by NumPy: $(last_values "$sample/data/output_0.npy")"
 
-step "6. latency of those 100 steps, one thread"
+step "6. compile in memory and measure those 100 steps, one thread"
 show "$seqc" bench "$sample/lstm.onnx" --dim T=100 --dim N=1 --threads 1
 
-printf '\nThe library, its header and the prediction (output_0.npy) are in %s.\n' "$out"
+printf '\nThe library, its C header and the prediction (output_0.npy) are in %s; the tool is %s.\n' "$out" "$seqc"

@@ -77,11 +77,11 @@ void import_if(Node& node) {
     for (size_t i = 0; i < node.output_count(); ++i) node.set_output(i, op->result(i));
   } catch (const Error& error) {
     // A branch that is never taken may well be senseless for the shapes at hand.
-    if (error.kind() == ErrorKind::Internal || error.kind() == ErrorKind::NeedsDims) throw;
+    if (error.kind() != ErrorKind::BadInput && error.kind() != ErrorKind::Unsupported) throw;
     if (!origin.run_time)
       node.needs_dims(origin.names,
                       fmt::format("the condition depends on them, and not both branches hold ({})", error.what()));
-    node.unsupported(
+    node.needs_values(
         "the condition depends on the values of \"{}\", and a branch cannot be compiled ({}); give that "
         "input a fixed value",
         origin.run_time->name(), error.what());

@@ -29,7 +29,8 @@ struct ImportOptions {
 /// The model's main graph as a function: arguments are the graph inputs without an initializer of the same name
 /// (initializers are constants, also where old files let a caller override them), results the graph outputs.
 /// Unnamed dynamic dims get names made of the input's name (`x_dim0`). Bounds of slices are taken to lie inside dims that
-/// have names: a run with a dim so small that a size would be negative must be refused by whoever binds the dims. External data is read from the model's folder only.
+/// have names: a run with a dim so small that a size would be negative must be refused by whoever binds the dims.
+/// External data is read from the model's folder only.
 /// Throws Error: BadInput for files that are no valid ONNX, Unsupported naming what is not supported, NeedsDims where the
 /// graph's structure depends on named dims: call again with numbers for them.
 std::unique_ptr<ir::Function> import_model(const std::string& path, const ImportOptions& options = {});

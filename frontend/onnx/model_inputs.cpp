@@ -14,7 +14,7 @@ using Bindings = std::map<std::string, Dim>;
 
 constexpr int64_t kMaxDim = int64_t{1} << 40;
 
-void bind(Bindings& bindings, const std::string& name, int64_t value, const std::string& where) {
+void bind_dim(Bindings& bindings, const std::string& name, int64_t value, const std::string& where) {
   const auto [it, inserted] = bindings.emplace(name, Dim(value));
   if (!inserted && !(it->second == Dim(value)))
     fail(ErrorKind::BadInput, "{}: named dim {} gets {}, and {} elsewhere", where, name, value, it->second.str());
@@ -35,7 +35,7 @@ Shape given_shape(const onnx::ValueInfoProto& info, const std::vector<int64_t>& 
   for (size_t i = 0; i < shape.size(); ++i) {
     const Dim& dim = (*declared)[i];
     if (dim.is_symbol())
-      bind(bindings, dim.symbol_name(), given[i], where);
+      bind_dim(bindings, dim.symbol_name(), given[i], where);
     else if (!(dim == shape[i]) && !(dim == Dim(0)))  // 0 is an old way to write "any"
       mismatch();
   }
@@ -76,7 +76,7 @@ std::vector<InputType> bind_inputs(const onnx::GraphProto& graph, const ImportOp
   Bindings bindings;
   for (const auto& [name, value] : options.dims) {
     if (value < 0) fail(ErrorKind::BadInput, "dim {}: got {}, expected no negative number", name, value);
-    bind(bindings, name, value, "option");
+    bind_dim(bindings, name, value, "option");
   }
   std::map<std::string, Shape> shapes;
   for (const auto& info : graph.input()) {

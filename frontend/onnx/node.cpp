@@ -156,10 +156,13 @@ void Node::unknown_elements(size_t i, std::string_view role) {
   if (!origin.run_time && !origin.names.empty())
     needs_dims(origin.names, fmt::format("{} depends on them and must be known", role));
   const bool named = origin.run_time && !origin.run_time->name().empty();
-  unsupported(
-      "{} (\"{}\") is known at run time only{}, and seqc must know it when compiling{}", role, input_name(i),
-      named ? fmt::format(" (it depends on \"{}\")", origin.run_time->name()) : "",
-      named && origin.run_time->block() == &graph_.model().function.body() ? "; give that input a fixed value" : "");
+  if (named && origin.run_time->block() == &graph_.model().function.body())
+    needs_values(
+        "{} (\"{}\") depends on the values of \"{}\", and seqc must know it when compiling; give that input a fixed "
+        "value",
+        role, input_name(i), origin.run_time->name());
+  unsupported("{} (\"{}\") is known at run time only{}, and seqc must know it when compiling", role, input_name(i),
+              named ? fmt::format(" (it depends on \"{}\")", origin.run_time->name()) : "");
 }
 
 // --- outputs -----------------------------------------------------------------------------------------------------

@@ -164,6 +164,11 @@ class Node {
   [[noreturn]] void bad(fmt::format_string<Args...> format, Args&&... args) const {
     throw Error(ErrorKind::BadInput, where() + ": " + fmt::format(format, std::forward<Args>(args)...));
   }
+  /// The model's structure depends on the values of an input (see ImportOptions::input_values).
+  template <class... Args>
+  [[noreturn]] void needs_values(fmt::format_string<Args...> format, Args&&... args) const {
+    throw Error(ErrorKind::NeedsValues, where() + ": " + fmt::format(format, std::forward<Args>(args)...));
+  }
   template <class... Args>
   [[noreturn]] void unsupported(fmt::format_string<Args...> format, Args&&... args) const {
     throw Error(ErrorKind::Unsupported, where() + ": " + fmt::format(format, std::forward<Args>(args)...));

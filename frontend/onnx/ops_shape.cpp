@@ -61,6 +61,7 @@ void import_tile(Node& node) {
   if (repeats.size() != x->shape().size())
     node.bad("repeats holds {} numbers, expected {} for {}", repeats.size(), x->rank(), x->type().str());
   Shape spread, repeated, result;
+  Dim count(1);
   for (size_t i = 0; i < repeats.size(); ++i) {
     if (repeats[i].is_constant() && repeats[i].constant() < 0) node.bad("repeats holds {}", repeats[i].str());
     if (!(repeats[i] == Dim(1))) {
@@ -70,6 +71,7 @@ void import_tile(Node& node) {
     spread.push_back(x->shape()[i]);
     repeated.push_back(x->shape()[i]);
     result.push_back(times(node, repeats[i], x->shape()[i]));
+    count = times(node, count, result.back());
   }
   node.set_output(0, b.reshape(b.broadcast(b.reshape(x, spread), repeated), result));
 }

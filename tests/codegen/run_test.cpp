@@ -28,11 +28,12 @@ std::string read(const fs::path& path) {
 
 /// "" or where `got` leaves the tolerance of its type.
 std::string difference(const ir::Tensor& got, const ir::Tensor& want) {
-  if (got.dtype() != want.dtype() || got.shape() != want.shape()) return got.type_str() + " instead of " + want.type_str();
-  const double tolerance = got.dtype() == ir::DType::f64    ? 1e-12
-                           : got.dtype() == ir::DType::f32  ? 2e-5
-                           : ir::is_float(got.dtype())      ? 2e-2
-                                                            : 0;
+  if (got.dtype() != want.dtype() || got.shape() != want.shape())
+    return got.type_str() + " instead of " + want.type_str();
+  const double tolerance = got.dtype() == ir::DType::f64   ? 1e-12
+                           : got.dtype() == ir::DType::f32 ? 2e-5
+                           : ir::is_float(got.dtype())     ? 2e-2
+                                                           : 0;
   for (int64_t i = 0; i < got.count(); ++i) {
     if (!ir::is_float(got.dtype())) {
       if (got.integer(i) != want.integer(i))
@@ -47,7 +48,9 @@ std::string difference(const ir::Tensor& got, const ir::Tensor& want) {
   return "";
 }
 
-std::unique_ptr<ir::Module> parse(const std::string& text, const std::string& name) { return ir::parse_module(text, name); }
+std::unique_ptr<ir::Module> parse(const std::string& text, const std::string& name) {
+  return ir::parse_module(text, name);
+}
 
 }  // namespace
 

@@ -21,7 +21,7 @@ ModelBuilder product_model() {
 
 void check_error(const ModelBuilder& model, ErrorKind kind, const std::vector<std::string>& parts) {
   const Error error = error_of([&] { import_built(model); });
-  CAPTURE(error.what());
+  CAPTURE(std::string(error.what()));
   CHECK(error.kind() == kind);
   for (const std::string& part : parts) {
     CAPTURE(part);
@@ -32,7 +32,7 @@ void check_error(const ModelBuilder& model, ErrorKind kind, const std::vector<st
 TEST_CASE("files that are no models") {
   const auto check = [](const std::string& bytes, const char* part) {
     const Error error = error_of([&] { import_bytes(bytes); });
-    CAPTURE(error.what());
+    CAPTURE(std::string(error.what()));
     CHECK(error.kind() == ErrorKind::BadInput);
     CHECK(contains(error, "test.onnx"));
     CHECK(contains(error, part));
@@ -54,7 +54,7 @@ TEST_CASE("a model cut off anywhere is refused or whole, never a crash") {
       import_bytes(bytes.substr(0, size));
     } catch (const Error& error) {
       CAPTURE(size);
-      CAPTURE(error.what());
+      CAPTURE(std::string(error.what()));
       CHECK(error.kind() != ErrorKind::Internal);
       ++refused;
     }
@@ -72,7 +72,7 @@ TEST_CASE("a model with any one byte changed never crashes") {
         import_bytes(changed);
       } catch (const Error& error) {
         CAPTURE(at);
-        CAPTURE(error.what());
+        CAPTURE(std::string(error.what()));
         CHECK(error.kind() != ErrorKind::Internal);
       }
     }
@@ -204,7 +204,7 @@ TEST_CASE("absurd sizes are refused before anything is allocated") {
   check_error(negative, ErrorKind::BadInput, {"initializer \"w\"", "-3"});
 
   for (const char* op : {"ConstantOfShape", "Expand", "Reshape", "Tile"}) {
-    CAPTURE(op);
+    CAPTURE(std::string(op));
     ModelBuilder model(14);
     model.input("x", DType::f32, {1, 1}).output("y", DType::f32, {2, 2});
     model.constant("shape", Tensor::i64({2}, {int64_t{1} << 40, int64_t{1} << 40}));
@@ -264,7 +264,7 @@ TEST_CASE("external data stays inside the model's folder") {
   }
   const auto refused = [&](const std::string& location, int64_t offset, int64_t length, const char* part) {
     const Error error = error_of([&] { import(location, offset, length); });
-    CAPTURE(error.what());
+    CAPTURE(std::string(error.what()));
     CHECK(error.kind() == ErrorKind::BadInput);
     CHECK(contains(error, "initializer \"w\""));
     CHECK(contains(error, part));
@@ -290,7 +290,7 @@ TEST_CASE("options that contradict the model") {
   model.node("Add", {"x", "z"}, {"y"}).name("sum");
   const auto check = [&](const frontend::ImportOptions& options, const char* part) {
     const Error error = error_of([&] { import_built(model, options); });
-    CAPTURE(error.what());
+    CAPTURE(std::string(error.what()));
     CHECK(error.kind() == ErrorKind::BadInput);
     CHECK(contains(error, part));
   };

@@ -46,6 +46,11 @@ TextCase read_text_case(const std::filesystem::path& path);
 /// The constants of a module, so that its text parses where it gives them as `#hash`.
 ir::WeightTable weights_of(const ir::Module& module);
 
+/// Interprets both functions on random inputs and compares: same bits if `exact`, else up to rounding. Says what differs.
+/// `dims` are the sizes to use; empty: several small ones, those that `before` refuses are left out.
+std::vector<std::string> changes_of_meaning(const ir::Function& before, const ir::Function& after, bool exact,
+                                            const ir::DimBindings& dims = {});
+
 // The checks below are doctest checks: they report failures of the running test case.
 
 /// print(parse(print(m))) == print(m), also with locations and with every constant in the side table.
@@ -54,10 +59,6 @@ void check_round_trip(const ir::Module& module);
 void check_expectation(const TextCase& test, const std::string& got);
 /// The faults of a text against its `// error:` comments, which SEQC_REWRITE=1 replaces.
 void check_faults(const std::filesystem::path& path, const std::vector<Fault>& faults);
-
-/// Interprets both functions on random inputs and compares: same bits if `exact`, else up to rounding.
-/// `dims` are the sizes to use; empty: several small ones, those that the function refuses are left out.
-void check_same_meaning(const ir::Function& before, const ir::Function& after, bool exact, const ir::DimBindings& dims);
 
 /// Runs the case: parses, verifies, runs the passes, compares text and meaning.
 void run_text_case(const TextCase& test);

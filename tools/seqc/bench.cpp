@@ -14,7 +14,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(Runs the model again and again for about a second, after a warm-up, and shows the median with its spread.
+constexpr const char* kHelp =
+    R"(Runs the model again and again for about a second, after a warm-up, and shows the median with its spread.
 GFLOP/s counts two operations for each multiply-add of products and convolutions.
 
 Examples:
@@ -82,7 +83,8 @@ void print_report(const Options& options, const ModelRun& run, const Timing& tim
 
 int run_bench(const Options& options) {
   ModelRun run = prepare_run(options.run);
-  if (!run.assumed_dims.empty()) fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  if (!run.assumed_dims.empty())
+    fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
   const Timing timing = measure(*run.session, run.inputs, options.runs);
   const auto& multiply_adds = run.session->program().multiply_adds();
   const double gflops =
@@ -92,11 +94,16 @@ int run_bench(const Options& options) {
     return 0;
   }
   const double compile_ms = run.session->program().times().total();
-  nlohmann::ordered_json report = {{"model", options.run.model}, {"dims", run.dims},
-                                   {"threads", options.run.threads}, {"runs", timing.runs},
-                                   {"median_us", timing.median}, {"min_us", timing.minimum},
-                                   {"p90_us", timing.p90}, {"p99_us", timing.p99},
-                                   {"compile_ms", compile_ms}, {"gflops", gflops},
+  nlohmann::ordered_json report = {{"model", options.run.model},
+                                   {"dims", run.dims},
+                                   {"threads", options.run.threads},
+                                   {"runs", timing.runs},
+                                   {"median_us", timing.median},
+                                   {"min_us", timing.minimum},
+                                   {"p90_us", timing.p90},
+                                   {"p99_us", timing.p99},
+                                   {"compile_ms", compile_ms},
+                                   {"gflops", gflops},
                                    {"workspace_bytes", run.session->workspace_bytes()}};
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   return 0;
@@ -109,8 +116,9 @@ Command add_bench(CLI::App& seqc) {
   auto options = std::make_shared<Options>();
   app->footer(kHelp);
   app->add_option("--runs", options->runs, "how often to run it (as many as fit a second)")->check(CLI::PositiveNumber);
-  app->add_flag("--json", options->json,
-                "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), gflops, threads, ...");
+  app->add_flag(
+      "--json", options->json,
+      "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), gflops, threads, ...");
   add_run_options(*app, options->run);
   return {app, [options] { return run_bench(*options); }};
 }

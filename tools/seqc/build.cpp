@@ -21,7 +21,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(Writes NAME.so, or what --emit asks for, with NAME.h (the model's inputs and outputs) and seqc.h (how to run it).
+constexpr const char* kHelp =
+    R"(Writes NAME.so, or what --emit asks for, with NAME.h (the model's inputs and outputs) and seqc.h (how to run it).
 The library needs nothing but libc and libm. Files appear all together, or not at all.
 
 Examples:
@@ -37,9 +38,9 @@ struct Kind {
   const char* description;
   bool is_code;  ///< linked by the user, who needs the headers
 };
-constexpr std::array kKinds = {Kind{"so", ".so", "shared library", true},  Kind{"a", ".a", "static library", true},
-                               Kind{"obj", ".o", "object", true},          Kind{"asm", ".s", "assembly", false},
-                               Kind{"llvm", ".ll", "LLVM IR", false},      Kind{"ir", ".seq", "seqc IR", false}};
+constexpr std::array kKinds = {Kind{"so", ".so", "shared library", true}, Kind{"a", ".a", "static library", true},
+                               Kind{"obj", ".o", "object", true},         Kind{"asm", ".s", "assembly", false},
+                               Kind{"llvm", ".ll", "LLVM IR", false},     Kind{"ir", ".seq", "seqc IR", false}};
 
 struct Options {
   std::string model, folder = ".", name;
@@ -57,9 +58,9 @@ std::string identifier(const std::string& path) {
 }
 
 std::string check_identifier(const std::string& name) {
-  const bool good = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
-                    std::all_of(name.begin(), name.end(),
-                                [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
+  const bool good =
+      !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
   return good ? "" : fmt::format("got \"{}\", expected a C identifier", name);
 }
 
@@ -102,7 +103,8 @@ int run_build(Options& options) {
     out.write("seqc.h", seqc_header());
   }
   lowered.times.codegen = watch.milliseconds();
-  for (const std::string& path : out.commit()) fmt::print("{:<30} {:>10}\n", path, bytes_text(std::filesystem::file_size(path)));
+  for (const std::string& path : out.commit())
+    fmt::print("{:<30} {:>10}\n", path, bytes_text(std::filesystem::file_size(path)));
   fmt::print("{} in {:.0f} ms (import {:.0f}, passes {:.0f}, code {:.0f}) for {}; workspace {}\n", options.name,
              lowered.times.total(), lowered.times.import, lowered.times.passes, lowered.times.codegen,
              codegen::describe(options.compile.target).description, workspace_text(*lowered.function));

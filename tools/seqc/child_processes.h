@@ -8,8 +8,9 @@
 namespace seqc::tools {
 
 struct ChildResult {
-  std::string text;   ///< what the work returned
-  std::string crash;  ///< why it did not return: "crashed: Segmentation fault", "took longer than 60 s"; empty if it did
+  std::string text;  ///< what the work returned
+  std::string
+      crash;  ///< why it did not return: "crashed: Segmentation fault", "took longer than 60 s"; empty if it did
 };
 
 struct ChildOptions {

@@ -78,7 +78,8 @@ class DotWriter {
     for (const ir::Value* operand : op.operands()) {
       if (operand->is_constant()) continue;
       const void* from = operand->op() ? static_cast<const void*>(operand->op()) : operand;
-      edges_.push_back(fmt::format("  {} -> {} [label=\"{}\"];\n", node(from), node(&op), escaped(operand->type().str())));
+      edges_.push_back(
+          fmt::format("  {} -> {} [label=\"{}\"];\n", node(from), node(&op), escaped(operand->type().str())));
     }
     // What a region takes from outside reaches the op in it; a step's results reach the op around it.
     for (size_t i = 0; i < op.region_count(); ++i)

@@ -21,7 +21,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(Shows inputs, outputs, layers with their parameters and multiply-adds, memory and ops; or the IR of a stage; or a graph.
+constexpr const char* kHelp =
+    R"(Shows inputs, outputs, layers with their parameters and multiply-adds, memory and ops; or the IR of a stage; or a graph.
 
 Examples:
   seqc inspect model.onnx
@@ -74,7 +75,8 @@ void print_origin(const std::string& path) {
   fmt::print("{:<9} {} (IR version {}, {})\n", "made by", file.producer.empty() ? "unknown" : file.producer,
              file.ir_version, opsets);
   std::string nodes;
-  for (const auto& [name, count] : file.operators) nodes += fmt::format("{}{} {}", nodes.empty() ? "" : ", ", count, name);
+  for (const auto& [name, count] : file.operators)
+    nodes += fmt::format("{}{} {}", nodes.empty() ? "" : ", ", count, name);
   fmt::print("{:<9} {}: {}\n", "nodes", file.nodes, nodes);
 }
 
@@ -105,7 +107,8 @@ int inspect_summary(const Options& options) {
 int run_inspect(const Options& options) {
   const bool wants_ir = !options.stage.empty() || options.dot;
   if (runtime::is_library(options.model)) {
-    if (wants_ir || options.json) fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
+    if (wants_ir || options.json)
+      fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
     return inspect_library(options);
   }
   if (!wants_ir) return inspect_summary(options);
@@ -122,9 +125,11 @@ Command add_inspect(CLI::App& seqc) {
   auto options = std::make_shared<Options>();
   app->footer(kHelp);
   app->add_option("MODEL", options->model, "a model (.onnx), IR text (.seq), or a built library (.so)")->required();
-  app->add_flag("--ir{final}", options->stage, "prints the IR: after all passes, or =import, or =PASS after its last run")
+  app->add_flag("--ir{final}", options->stage,
+                "prints the IR: after all passes, or =import, or =PASS after its last run")
       ->check(check_stage, "");
-  CLI::Option* as_dot = app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
+  CLI::Option* as_dot =
+      app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
   app->add_flag("--json", options->json, "the summary as JSON")->excludes(as_dot);
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target);

@@ -50,7 +50,8 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false)
       ->each([](const std::string& text) { split_assignment(text, "--input"); });
-  app.add_option("--seed", options.seed, "of the random inputs that are taken when none are given")->capture_default_str();
+  app.add_option("--seed", options.seed, "of the random inputs that are taken when none are given")
+      ->capture_default_str();
   add_threads_option(app, options.threads);
   add_shape_options(app, options.compile);
   add_target_options(app, options.compile.target);
@@ -64,7 +65,7 @@ ModelRun prepare_run(const RunOptions& options) {
   if (!random) {
     const std::vector<std::string> names = input_names(options.model);
     run.inputs = match(load_given(options), names, "input");
-    compile.known_shapes = shapes_of(names, run.inputs);
+    compile.known_inputs = by_name(names, run.inputs);
   }
   const bool specialise = can_specialise(options.model);
   if (!specialise) compile.dims.clear();

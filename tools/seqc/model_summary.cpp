@@ -79,7 +79,8 @@ std::string layer_table(const Summary& summary) {
     name = std::max(name, layer.name.size());
     kind = std::max(kind, layer.kind.size());
   }
-  std::string text = fmt::format("\n{:<{}}  {:<{}}  {:>12}  multiply-adds\n", "layer", name, "what", kind, "parameters");
+  std::string text =
+      fmt::format("\n{:<{}}  {:<{}}  {:>12}  multiply-adds\n", "layer", name, "what", kind, "parameters");
   const auto row = [&](const std::string& first, const std::string& what, const runtime::Cost& cost) {
     text += fmt::format("{:<{}}  {:<{}}  {:>12}  {}{}\n", first, name, what, kind, count_text(cost.parameters),
                         formula_text(cost.multiply_adds), cost.at_least ? " (loops counted once)" : "");
@@ -139,9 +140,12 @@ nlohmann::ordered_json json(const Summary& summary) {
     entry.update(json(layer.cost));
     layers.push_back(std::move(entry));
   }
-  nlohmann::ordered_json result = {{"inputs", json(summary.inputs)}, {"outputs", json(summary.outputs)},
-                                   {"dims", summary.dims},           {"weight_bytes", summary.weight_bytes},
-                                   {"layers", layers},               {"ops", summary.ops}};
+  nlohmann::ordered_json result = {{"inputs", json(summary.inputs)},
+                                   {"outputs", json(summary.outputs)},
+                                   {"dims", summary.dims},
+                                   {"weight_bytes", summary.weight_bytes},
+                                   {"layers", layers},
+                                   {"ops", summary.ops}};
   result.update(json(summary.total));
   return result;
 }

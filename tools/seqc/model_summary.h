@@ -24,8 +24,8 @@ struct Summary {
   std::vector<std::string> dims;  ///< names that inputs have
   std::vector<Layer> layers;
   runtime::Cost total;
-  int64_t weight_bytes = 0;             ///< all constants
-  std::map<std::string, int64_t> ops;   ///< by mnemonic, regions included
+  int64_t weight_bytes = 0;            ///< all constants
+  std::map<std::string, int64_t> ops;  ///< by mnemonic, regions included
 };
 
 /// Of a function as it was imported.

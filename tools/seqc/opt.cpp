@@ -15,7 +15,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(Reads IR text, runs passes over each of its functions and prints the result, or writes it to a file.
+constexpr const char* kHelp =
+    R"(Reads IR text, runs passes over each of its functions and prints the result, or writes it to a file.
 
 Examples:
   seqc opt cell.seq --passes=hoist-projections,fuse-gates

@@ -70,27 +70,32 @@ void add_shape_options(CLI::App& app, runtime::CompileOptions& options) {
 void add_target_options(CLI::App& app, codegen::Target& target) {
   app.add_option("--target", target.triple, "machine to compile for, e.g. aarch64-linux-gnu (this one)")
       ->type_name("TRIPLE");
-  app.add_option("--target-cpu", target.cpu, "processor, e.g. x86-64, x86-64-v3, x86-64-v4 (this one)")->type_name("CPU");
+  app.add_option("--target-cpu", target.cpu, "processor, e.g. x86-64, x86-64-v3, x86-64-v4 (this one)")
+      ->type_name("CPU");
   app.add_option("--target-features", target.features, "on top of the processor's, e.g. +avx2,-fma")->type_name("LIST");
 }
 
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline) {
   constexpr const char* kGroup = "Looking inside";
   pipeline.print_to = &std::cout;
-  add_each(app, "--print-after", "prints the IR after these passes (\"import\": before the first; \"all\": every change)",
+  add_each(app, "--print-after",
+           "prints the IR after these passes (\"import\": before the first; \"all\": every change)",
            [&pipeline](const std::string& text) { take_passes(pipeline.print_after, text, true); })
       ->type_name("PASS,...")
       ->group(kGroup);
   app.add_option("--dump-dir", pipeline.dump_dir, "saves the IR of every stage there, as NN-pass.seq")
       ->type_name("DIR")
       ->group(kGroup);
-  add_each(app, "--disable", "leaves these passes out", [&pipeline](const std::string& text) {
-    take_passes(pipeline.disabled, text, false);
-  })->type_name("PASS,...")->group(kGroup);
+  add_each(app, "--disable", "leaves these passes out",
+           [&pipeline](const std::string& text) { take_passes(pipeline.disabled, text, false); })
+      ->type_name("PASS,...")
+      ->group(kGroup);
 }
 
 void add_threads_option(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "threads that work on one run")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", threads, "threads that work on one run")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
 }
 
 }  // namespace seqc::tools

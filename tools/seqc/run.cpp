@@ -13,7 +13,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(Inputs come from a folder (--inputs), from single files (--input), or are random when none are given.
+constexpr const char* kHelp =
+    R"(Inputs come from a folder (--inputs), from single files (--input), or are random when none are given.
 With --outputs, writes output_0.npy, output_1.npy, ... in the model's order; else prints a summary of each output.
 
 Examples:
@@ -44,7 +45,8 @@ void save_outputs(const std::string& folder, const std::string& format, const st
 
 int run_run(const Options& options) {
   ModelRun run = prepare_run(options.run);
-  if (!run.assumed_dims.empty()) fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  if (!run.assumed_dims.empty())
+    fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
   const std::vector<ir::Tensor> outputs = run.session->run(run.inputs);
   const std::vector<runtime::Port>& ports = run.session->program().outputs();
   if (!options.output_folder.empty()) {

@@ -17,8 +17,6 @@ extern const char seqc_header_begin[], seqc_header_end[];
 
 namespace seqc::tools {
 
-std::string_view seqc_header() {
-  return {seqc_header_begin, static_cast<size_t>(seqc_header_end - seqc_header_begin)};
-}
+std::string_view seqc_header() { return {seqc_header_begin, static_cast<size_t>(seqc_header_end - seqc_header_begin)}; }
 
 }  // namespace seqc::tools

@@ -65,10 +65,12 @@ std::vector<ir::Tensor> match(const std::vector<GivenTensor>& given, const std::
   std::vector<const GivenTensor*> chosen(names.size(), nullptr);
   for (const GivenTensor& tensor : given) {
     auto at = static_cast<size_t>(std::find(names.begin(), names.end(), tensor.name) - names.begin());
-    if (at == names.size() && tensor.index >= 0) at = static_cast<size_t>(tensor.index);  // names in .pb files may be stale
+    if (at == names.size() && tensor.index >= 0)
+      at = static_cast<size_t>(tensor.index);  // names in .pb files may be stale
     if (at >= names.size())
       fail(ErrorKind::BadInput, "{}: the model has no {} {}; it has {}", tensor.file, what,
-           tensor.index >= 0 ? fmt::format("number {}", tensor.index) : fmt::format("\"{}\"", tensor.name), list(names));
+           tensor.index >= 0 ? fmt::format("number {}", tensor.index) : fmt::format("\"{}\"", tensor.name),
+           list(names));
     if (chosen[at])
       fail(ErrorKind::BadInput, "{}: is for {} \"{}\", as {} is", tensor.file, what, names[at], chosen[at]->file);
     chosen[at] = &tensor;
@@ -99,11 +101,11 @@ std::vector<std::string> input_names(const std::string& model) {
   return names;
 }
 
-std::map<std::string, std::vector<int64_t>> shapes_of(const std::vector<std::string>& names,
-                                                      const std::vector<ir::Tensor>& tensors) {
-  std::map<std::string, std::vector<int64_t>> shapes;
-  for (size_t i = 0; i < names.size(); ++i) shapes[names[i]] = tensors[i].shape();
-  return shapes;
+std::map<std::string, ir::Tensor> by_name(const std::vector<std::string>& names,
+                                          const std::vector<ir::Tensor>& tensors) {
+  std::map<std::string, ir::Tensor> result;
+  for (size_t i = 0; i < names.size(); ++i) result[names[i]] = tensors[i];
+  return result;
 }
 
 }  // namespace seqc::tools

@@ -32,8 +32,8 @@ std::vector<ir::Tensor> match(const std::vector<GivenTensor>& given, const std::
 /// The names of a model's inputs in order, from the head of an ONNX file, IR text or a library, without compiling it.
 std::vector<std::string> input_names(const std::string& model);
 
-/// Shapes by input name.
-std::map<std::string, std::vector<int64_t>> shapes_of(const std::vector<std::string>& names,
-                                                      const std::vector<ir::Tensor>& tensors);
+/// Tensors by input name.
+std::map<std::string, ir::Tensor> by_name(const std::vector<std::string>& names,
+                                          const std::vector<ir::Tensor>& tensors);
 
 }  // namespace seqc::tools

@@ -15,7 +15,8 @@
 namespace seqc::tools {
 namespace {
 
-constexpr const char* kHelp = R"(A case is a folder with model.onnx and folders test_data_set_K of input_i.pb and output_i.pb, as in the ONNX backend
+constexpr const char* kHelp =
+    R"(A case is a folder with model.onnx and folders test_data_set_K of input_i.pb and output_i.pb, as in the ONNX backend
 suite; folders are searched for cases. Each case runs in a process of its own, so that a crash is one failure.
 Prints a line for each case that fails or is refused (not supported), totals last. Exit code 0: every case passed.
 
@@ -97,8 +98,11 @@ int run_test(Options& options) {
         });
   }
   if (options.json)
-    fmt::print("{}\n", nlohmann::json{{"cases", totals.count()}, {"passed", totals.passed}, {"failed", totals.failures},
-                                      {"refused", totals.refusals}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", nlohmann::json{{"cases", totals.count()},
+                                      {"passed", totals.passed},
+                                      {"failed", totals.failures},
+                                      {"refused", totals.refusals}}
+                           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else
     fmt::print("{} cases: {} passed, {} failed, {} refused\n", totals.count(), totals.passed, totals.failures.size(),
                totals.refusals.size());
@@ -123,7 +127,8 @@ Command add_test(CLI::App& seqc) {
                 "use the reference interpreter: on the model as imported, or with =final after all passes")
       ->check(CLI::IsMember({"import", "final"}));
   add_threads_option(*app, options->test.threads);
-  options->children = {.jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency())), .timeout_seconds = 300};
+  options->children = {.jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
+                       .timeout_seconds = 300};
   app->add_option("--jobs", options->children.jobs, "cases that run at the same time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

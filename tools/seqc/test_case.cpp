@@ -23,13 +23,15 @@ std::vector<fs::path> data_sets(const fs::path& folder) {
   return result;
 }
 
-bool is_case(const fs::path& folder) { return fs::is_regular_file(folder / "model.onnx") && !data_sets(folder).empty(); }
+bool is_case(const fs::path& folder) {
+  return fs::is_regular_file(folder / "model.onnx") && !data_sets(folder).empty();
+}
 
 /// What runs a model: compiled or interpreted code with the names of its outputs.
 class Runner {
  public:
   Runner(const std::string& model, const std::vector<std::string>& names, const Tensors& inputs, TestOptions options) {
-    options.compile.known_shapes = shapes_of(names, inputs);
+    options.compile.known_inputs = by_name(names, inputs);
     if (options.engine == Engine::Compiled) {
       auto program = runtime::Program::compile_file(model, options.compile);
       specialised_ = program->specialised();
@@ -44,9 +46,7 @@ class Runner {
     function_ = std::move(lowered.function);
   }
 
-  Tensors run(const Tensors& inputs) {
-    return session_ ? session_->run(inputs) : ir::interpret(*function_, inputs);
-  }
+  Tensors run(const Tensors& inputs) { return session_ ? session_->run(inputs) : ir::interpret(*function_, inputs); }
   const std::vector<std::string>& output_names() const { return output_names_; }
   /// Made for the shapes of one data set: another may need another.
   bool specialised() const { return specialised_; }
