@@ -1,6 +1,7 @@
 #include <lld/Common/Driver.h>
 #include <llvm/Object/ArchiveWriter.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/TargetParser/Host.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -52,13 +53,32 @@ bool is_identifier(const std::string& name) {
          std::all_of(name.begin(), name.end(), [&](unsigned char c) { return letter(c) || std::isdigit(c); });
 }
 
+/// The C and mathematics libraries of this machine, by the names that the loader knows; for other machines none: there
+/// whoever links a program names them.
+std::vector<std::string> system_libraries(const llvm::Triple& triple) {
+  const llvm::Triple host(llvm::sys::getProcessTriple());
+  if (triple.getArch() != host.getArch() || triple.getOS() != host.getOS()) return {};
+  std::vector<std::string> found;
+  for (const char* name : {"libm.so.6", "libc.so.6"}) {
+    for (const std::string& folder : {"/lib/" + triple.getArchName().str() + "-linux-gnu", std::string("/lib64"), std::string("/usr/lib")}) {
+      if (!fs::exists(folder + "/" + name)) continue;
+      found.push_back(folder + "/" + name);
+      break;
+    }
+  }
+  return found;
+}
+
 /// Links one object into a shared library, in this process.
-void link_shared(const std::string& object, const std::string& output, const std::string& soname) {
+void link_shared(const std::string& object, const std::string& output, const std::string& soname,
+                 const std::vector<std::string>& libraries) {
   static std::mutex mutex;  // LLD keeps its state in globals
   const std::lock_guard lock(mutex);
-  const std::vector<const char*> arguments = {
+  std::vector<const char*> arguments = {
       "ld.lld",          "-shared", "--gc-sections", "-z",           "noexecstack", "-z",           "relro",
       "--build-id=none", "-s",      "-soname",       soname.c_str(), "-o",          output.c_str(), object.c_str()};
+  arguments.push_back("--as-needed");
+  for (const std::string& library : libraries) arguments.push_back(library.c_str());
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   const lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
@@ -104,7 +124,8 @@ EmittedFile emit(const ir::Function& function, const Target& target, EmitKind ki
     case EmitKind::SharedLibrary: {
       PendingFile object(path + ".o");
       object.write(bytes.data(), bytes.size());
-      link_shared(object.temporary(), file.temporary(), fs::path(path).filename().string());
+      link_shared(object.temporary(), file.temporary(), fs::path(path).filename().string(),
+                  system_libraries(machine->getTargetTriple()));
       break;
     }
     case EmitKind::StaticLibrary: write_archive(name + ".o", bytes, file.temporary()); break;

@@ -221,7 +221,7 @@ Type infer_gather_elements(const Op& op) {
 /// The dims that each index tuple of GatherND/ScatterND selects.
 Shape indexed_slice(const Value* x, const Value* indices, int64_t batch_dims) {
   need_indices(indices);
-  need(indices->rank() > batch_dims && indices->shape().back().is_constant(),
+  need(batch_dims >= 0 && indices->rank() > batch_dims && indices->shape().back().is_constant(),
        fmt::format("got indices {}, expected a numeric last dim", indices->type().str()));
   const int64_t depth = indices->shape().back().constant() + batch_dims;
   need(depth <= x->rank(),
@@ -231,9 +231,9 @@ Shape indexed_slice(const Value* x, const Value* indices, int64_t batch_dims) {
 
 Type infer_gather_nd(const Op& op) {
   const Value *x = op.operand(0), *indices = op.operand(1);
-  Shape shape(indices->shape().begin(), indices->shape().end() - 1);
   const int64_t batch_dims = op.as<GatherNdAttr>().batch_dims;
   const Shape rest = indexed_slice(x, indices, batch_dims);
+  Shape shape(indices->shape().begin(), indices->shape().end() - 1);
   for (int64_t i = 0; i < batch_dims; ++i)
     need(shape[i] == x->shape()[i],
          fmt::format("got batch dims of {} and {}, expected equal ones", x->type().str(), indices->type().str()));
@@ -243,8 +243,8 @@ Type infer_gather_nd(const Op& op) {
 
 Type infer_scatter_nd(const Op& op) {
   const Value *x = op.operand(0), *indices = op.operand(1), *updates = op.operand(2);
-  Shape shape(indices->shape().begin(), indices->shape().end() - 1);
   const Shape rest = indexed_slice(x, indices, 0);
+  Shape shape(indices->shape().begin(), indices->shape().end() - 1);
   shape.insert(shape.end(), rest.begin(), rest.end());
   need(updates->dtype() == x->dtype() && updates->shape() == shape,
        fmt::format("got updates {}, expected {}", updates->type().str(), Type{x->dtype(), shape}.str()));
@@ -307,6 +307,8 @@ std::vector<Type> infer_contract(const Op& op) {
              packed->shape().back().constant() % attr.lanes == 0,
          fmt::format("got packed weights {}, expected [batch..., block, k, w*{}]", packed->type().str(), attr.lanes));
     results = static_cast<size_t>(packed->shape().back().constant() / attr.lanes);
+    constexpr size_t kMostResults = 1024;
+    need(results <= kMostResults, fmt::format("got packed weights of {} results, expected no more than {}", results, kMostResults));
   }
   return std::vector<Type>(results, Type{op.operand(0)->dtype(), shape});
 }
@@ -502,9 +504,8 @@ Dim window_output(const Dim& size, int64_t window, int64_t stride, int64_t dilat
                   int64_t pad_lo, int64_t pad_hi) {
   need(window >= 1 && stride >= 1 && dilation >= 1 && input_dilation >= 1, "expected windows, strides, dilations >= 1");
   const Dim padded = (size - Dim(1)) * Dim(input_dilation) + Dim(1 + pad_lo + pad_hi);
-  const Dim result = floordiv(padded - Dim((window - 1) * dilation + 1), Dim(stride)) + Dim(1);
   // An input shorter than the window has no position for it.
-  return result.is_constant() ? Dim(std::max<int64_t>(0, result.constant())) : result;
+  return max(floordiv(padded - Dim((window - 1) * dilation + 1), Dim(stride)) + Dim(1), Dim(0));
 }
 
 std::vector<Type> infer(const Op& op) {
@@ -516,7 +517,10 @@ std::vector<Type> infer(const Op& op) {
   need(op.attr().index() == row.default_attr.index(), "has the attributes of another op");
   if (is_elementwise(op.code())) return {infer_elementwise(op)};
   switch (op.code()) {
-    case Opcode::Iota: return {{op.as<IotaAttr>().type, {op.as<IotaAttr>().length}}};
+    case Opcode::Iota:
+      need(!(op.as<IotaAttr>().length.is_constant() && op.as<IotaAttr>().length.constant() < 0),
+           fmt::format("got length {}, expected >= 0", op.as<IotaAttr>().length.str()));
+      return {{op.as<IotaAttr>().type, {op.as<IotaAttr>().length}}};
     case Opcode::Dims: return {{DType::i64, {Dim(static_cast<int64_t>(op.as<DimsAttr>().value.size()))}}};
     case Opcode::Reshape: {
       const Shape& shape = op.as<ShapeAttr>().shape;

@@ -172,9 +172,13 @@ void import_loop(Node& node) {
     for (size_t i = 0; i < carried; ++i) node.set_output(i, parts.carried[i]);
     return;
   }
-  if (parts.stacked > 0)
-    node.unsupported("results with one row a step need a number of steps known when compiling; {}",
-                     always ? "the trip count M is known at run time only" : "the condition ends it at run time");
+  if (parts.stacked > 0) {  // one row a step: their number is a dim of the result
+    if (node.has_input(1) && !condition) node.refuse_unknown(1, "cond, and with it the number of stacked rows,");
+    if (node.has_input(0) && !steps) node.refuse_unknown(0, "M, the number of stacked rows,");
+    node.unsupported(
+        "results with one row a step need a number of steps known when compiling; its condition ends it "
+        "at run time");
+  }
   import_general(node, parts);
 }
 

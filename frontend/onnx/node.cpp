@@ -91,7 +91,7 @@ std::optional<Tensor> Node::known_tensor(size_t i) {
 Tensor Node::required_tensor(size_t i, std::string_view role) {
   if (!has_input(i)) bad("input {} ({}) is missing", i, role);
   auto tensor = known_tensor(i);
-  if (!tensor) unknown_elements(i, role);
+  if (!tensor) refuse_unknown(i, role);
   return *std::move(tensor);
 }
 
@@ -112,7 +112,7 @@ Shape Node::required_dims(size_t i, std::string_view role) {
   if (!ir::is_integer(type.dtype)) bad("{} is {}, expected integers", role, type.str());
   if (type.rank() > 1) bad("{} is {}, expected rank 1", role, type.str());
   auto contents = known_contents(i);
-  if (!contents) unknown_elements(i, role);
+  if (!contents) refuse_unknown(i, role);
   return std::move(contents->values);
 }
 
@@ -151,7 +151,7 @@ Node::Origin Node::origin(size_t i) const {
   return origin;
 }
 
-void Node::unknown_elements(size_t i, std::string_view role) {
+void Node::refuse_unknown(size_t i, std::string_view role) const {
   const Origin origin = this->origin(i);
   if (!origin.run_time && !origin.names.empty())
     needs_dims(origin.names, fmt::format("{} depends on them and must be known", role));

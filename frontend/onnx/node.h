@@ -126,6 +126,9 @@ class Node {
     const Value* run_time = nullptr;  ///< an argument of the function or of a region, if there is one
   };
   Origin origin(size_t i) const;
+  /// Throws the error for an input whose elements must be known and are not: NeedsDims if named dims decide them,
+  /// NeedsValues if an input of the model does, else Unsupported.
+  [[noreturn]] void refuse_unknown(size_t i, std::string_view role) const;
   /// What is known of an input, as it stands (sequences, forwarding); missing for absent inputs. Marks it as read.
   Item item(size_t i);
 
@@ -182,7 +185,6 @@ class Node {
 
  private:
   const onnx::AttributeProto* find(std::string_view name, int type);
-  [[noreturn]] void unknown_elements(size_t i, std::string_view role);
 
   GraphImporter& graph_;
   Builder& builder_;

@@ -73,7 +73,7 @@ TEST_CASE("a senseless branch on a run-time condition names the input to fix") {
   model.input("c", DType::boolean, {}).input("x", DType::f32, {2}).output("y", DType::f32, {2});
   model.node("If", {"c"}, {"y"}).name("if").attr("then_branch", branch("Neg")).attr("else_branch", branch("Det"));
   const Error error = error_of([&] { import_built(model); });
-  CHECK(error.kind() == ErrorKind::Unsupported);
+  CHECK(error.kind() == ErrorKind::NeedsValues);
   CHECK(contains(error, "\"c\""));
   Tensor yes(DType::boolean, {});
   yes.set_integer(0, 1);
@@ -131,8 +131,9 @@ TEST_CASE("a Loop whose trip count comes at run time is a loop, without stacked 
   CHECK(numbers(ir::interpret(*function, {x, Tensor::i64({1}, {3})})[0]) == std::vector<double>{9, 12});
   CHECK(numbers(ir::interpret(*function, {x, Tensor::i64({1}, {0})})[0]) == std::vector<double>{0, 0});
   const Error error = error_of([&] { import_built(make(true)); });
-  CHECK(error.kind() == ErrorKind::Unsupported);
-  CHECK(contains(error, "Loop \"loop\""));
+  CHECK(error.kind() == ErrorKind::NeedsValues);
+  CHECK(contains(error, "Loop \"loop\": M"));
+  CHECK(contains(error, "\"n\""));
   CHECK(numbers(run_built(make(true), {x, Tensor::i64({1}, {2})},
                           {.input_values = {{"n", Tensor::i64({1}, {2})}}})[0]) == std::vector<double>{4, 6});
 }

@@ -62,7 +62,7 @@ std::string run_case(const fs::path& folder) {
           return fmt::format("set {} output {}: {}", set, i, difference);
     }
   } catch (const Error& error) {
-    const bool refused = error.kind() == ErrorKind::Unsupported;
+    const bool refused = error.kind() == ErrorKind::Unsupported || error.kind() == ErrorKind::NeedsValues;
     return fmt::format("{}{}", refused ? "refused: " : "error: ", error.what());
   }
   return "";

@@ -100,17 +100,30 @@ TEST_CASE("decisions about named dims ask for numbers") {
   CHECK(output_type(squeeze, {.dims = {{"N", 1}}}) == "f32[3]");
 }
 
-TEST_CASE("shapes known at run time only are refused by name, unless the value is given") {
+TEST_CASE("shapes that come as inputs ask for their values") {
   ModelBuilder model(14);
   model.input("x", DType::f32, {6}).input("shape", DType::i64, {2}).output("y", DType::f32, {"a", "b"});
   model.node("Reshape", {"x", "shape"}, {"y"}).name("r");
   const Error error = error_of([&] { import_built(model); });
-  CHECK(error.kind() == ErrorKind::Unsupported);
-  CHECK(contains(error, "Reshape \"r\": shape (\"shape\") is known at run time only"));
+  CHECK(error.kind() == ErrorKind::NeedsValues);
+  CHECK(contains(error, "Reshape \"r\": shape (\"shape\") depends on the values of \"shape\""));
   const Tensor shape = Tensor::i64({2}, {2, 3});
   const auto function = import_built(model, {.input_values = {{"shape", shape}}});
   CHECK(function->body().argument_count() == 2);
   CHECK(function->body().terminator()->operand(0)->type().str() == "f32[2,3]");
+}
+
+TEST_CASE("shapes that depend on data inside a loop are refused by name") {
+  GraphBuilder body("body");
+  body.input("sum", DType::f32, {6}).input("row", DType::i64, {2}).output("next");
+  body.node("Reshape", {"sum", "row"}, {"shaped"}).name("r");
+  body.node("Identity", {"shaped"}, {"next"});
+  ModelBuilder model(14);
+  model.input("x", DType::f32, {6}).input("rows", DType::i64, {3, 2}).output("y", DType::f32, {6});
+  model.node("Scan", {"x", "rows"}, {"y"}).attr("body", body).attr("num_scan_inputs", 1);
+  const Error error = error_of([&] { import_built(model); });
+  CHECK(error.kind() == ErrorKind::Unsupported);
+  CHECK(contains(error, "Reshape \"r\": shape (\"row\") is known at run time only"));
 }
 
 TEST_CASE("slices with bounds from shapes") {

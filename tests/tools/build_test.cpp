@@ -18,7 +18,7 @@ using Names = std::vector<std::string>;
 bool is_refused(const fs::path& model, const std::string& text) {
   const TempDir folder;
   const fs::path out = folder / "out";
-  const bool one_error = is_one_error(seqc({"build", model.string(), "-o", out.string()}), text);
+  const bool one_error = is_one_error(run_seqc({"build", model.string(), "-o", out.string()}), text);
   if (fs::exists(out)) MESSAGE("left " << list(out).size() << " files");
   return one_error && !fs::exists(out);
 }
@@ -34,7 +34,7 @@ ModelBuilder doubler() {
 TEST_CASE("seqc build: a library, its header, and a line of what was made") {
   const TempDir folder;
   const std::string model = save_lstm(folder / "my-lstm 1.onnx").string(), out = (folder / "a/b").string();
-  const ToolResult result = seqc({"build", model, "-o", out});
+  const ToolResult result = run_seqc({"build", model, "-o", out});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   CHECK(list(out) == Names{"my_lstm_1.h", "my_lstm_1.so", "seqc.h"});
@@ -48,24 +48,24 @@ TEST_CASE("seqc build: every kind of file") {
   const TempDir folder;
   const std::string model = save_doubler(folder / "doubler.onnx").string(), out = (folder / "out").string();
   const ToolResult result =
-      seqc({"build", model, "-o", out, "--emit=so,a,obj", "--emit=asm,llvm,ir", "--name", "twice"});
+      run_seqc({"build", model, "-o", out, "--emit=so,a,obj", "--emit=asm,llvm,ir", "--name", "twice"});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   CHECK(list(out) == Names{"seqc.h", "twice.a", "twice.h", "twice.ll", "twice.o", "twice.s", "twice.seq", "twice.so"});
   CHECK(read_file(out + "/twice.ll").find("@twice_model") != std::string::npos);
   CHECK(read_file(out + "/twice.a").starts_with("!<arch>\n"));
-  REQUIRE(seqc({"build", model, "-o", out + "2", "--emit=ir"}).exit_code == 0);
+  REQUIRE(run_seqc({"build", model, "-o", out + "2", "--emit=ir"}).exit_code == 0);
   CHECK(list(out + "2") == Names{"doubler.seq"});
   // IR text is a model too.
-  CHECK(seqc({"run", out + "2/doubler.seq", "--dim", "N=2"}).exit_code == 0);
+  CHECK(run_seqc({"run", out + "2/doubler.seq", "--dim", "N=2"}).exit_code == 0);
 }
 
 TEST_CASE("seqc build: looking inside") {
   const TempDir folder;
   const std::string model = save_lstm(folder / "lstm.onnx").string(), out = (folder / "out").string();
   const std::string dumps = (folder / "dumps").string();
-  const ToolResult result = seqc({"build", model, "-o", out, "--dim", "N=1", "--print-after=import,form-kernels",
-                                  "--disable", "unroll-time", "--dump-dir", dumps});
+  const ToolResult result = run_seqc({"build", model, "-o", out, "--dim", "N=1", "--print-after=import,form-kernels",
+                                      "--disable", "unroll-time", "--dump-dir", dumps});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   CHECK(result.out.starts_with("// after import\nfunc @"));
@@ -77,10 +77,10 @@ TEST_CASE("seqc build: looking inside") {
 TEST_CASE("seqc build: an earlier result stays when a later one fails") {
   const TempDir folder;
   const std::string model = save_doubler(folder / "doubler.onnx").string(), out = (folder / "out").string();
-  REQUIRE(seqc({"build", model, "-o", out}).exit_code == 0);
+  REQUIRE(run_seqc({"build", model, "-o", out}).exit_code == 0);
   const std::string library = read_file(out + "/doubler.so");
   write_file(model, "broken");
-  CHECK(is_one_error(seqc({"build", model, "-o", out}), "doubler.onnx"));
+  CHECK(is_one_error(run_seqc({"build", model, "-o", out}), "doubler.onnx"));
   CHECK(read_file(out + "/doubler.so") == library);
   CHECK(list(out) == Names{"doubler.h", "doubler.so", "seqc.h"});
 }
@@ -88,17 +88,17 @@ TEST_CASE("seqc build: an earlier result stays when a later one fails") {
 TEST_CASE("seqc build: targets") {
   const TempDir folder;
   const std::string model = save_doubler(folder / "doubler.onnx").string();
-  CHECK(is_one_error(seqc({"build", model, "--target-cpu=no-such-cpu"}), "no-such-cpu"));
-  CHECK(is_one_error(seqc({"build", model, "--target=no-such-machine"}), "no-such-machine"));
-  CHECK(is_one_error(seqc({"build", model, "--target-features=+no-such-feature"}), "no-such-feature"));
+  CHECK(is_one_error(run_seqc({"build", model, "--target-cpu=no-such-cpu"}), "no-such-cpu"));
+  CHECK(is_one_error(run_seqc({"build", model, "--target=no-such-machine"}), "no-such-machine"));
+  CHECK(is_one_error(run_seqc({"build", model, "--target-features=+no-such-feature"}), "no-such-feature"));
 }
 
 TEST_CASE("seqc build: folders that cannot be written to") {
   const TempDir folder;
   const std::string model = save_doubler(folder / "doubler.onnx").string();
   write_file(folder / "file", "");
-  CHECK(is_one_error(seqc({"build", model, "-o", (folder / "file").string()}), "cannot be written to"));
-  CHECK(is_one_error(seqc({"build", model, "-o", "/proc/seqc"}), "cannot be written to"));
+  CHECK(is_one_error(run_seqc({"build", model, "-o", (folder / "file").string()}), "cannot be written to"));
+  CHECK(is_one_error(run_seqc({"build", model, "-o", "/proc/seqc"}), "cannot be written to"));
 }
 
 TEST_CASE("seqc build: files that are no ONNX models") {
@@ -185,7 +185,7 @@ TEST_CASE("seqc build: external data") {
   CHECK(is_refused(with("short.bin", 100), "short.bin"));
   CHECK(is_refused(with("short.bin", -4), ""));
   write_file(folder / "model/good.bin", std::string(12, 'x'));
-  CHECK(seqc({"build", with("good.bin").string(), "-o", (folder / "out").string()}).exit_code == 0);
+  CHECK(run_seqc({"build", with("good.bin").string(), "-o", (folder / "out").string()}).exit_code == 0);
 }
 
 TEST_CASE("seqc build: absurd dims") {
@@ -194,7 +194,7 @@ TEST_CASE("seqc build: absurd dims") {
   const std::string model = save_lstm(folder / "lstm.onnx").string();
   for (const char* dim : {"T=9223372036854775807", "N=4611686018427387904"}) {
     CAPTURE(dim);
-    CHECK(is_one_error(seqc({"build", model, "-o", out.string(), "--dim", dim}), ""));
+    CHECK(is_one_error(run_seqc({"build", model, "-o", out.string(), "--dim", dim}), ""));
     CHECK_FALSE(fs::exists(out));
   }
 }

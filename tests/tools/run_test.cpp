@@ -41,7 +41,7 @@ struct Setting {
 
 TEST_CASE("seqc run: from a folder into a folder") {
   const Setting setting;
-  const ToolResult result = seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs});
+  const ToolResult result = run_seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   const auto expected = setting.expected();
@@ -53,9 +53,9 @@ TEST_CASE("seqc run: from a folder into a folder") {
 TEST_CASE("seqc run: named files, several threads, TensorProto outputs") {
   const Setting setting;
   runtime::save_npy((setting.folder / "a.npy").string(), setting.tensors[0]);
-  const ToolResult result =
-      seqc({"run", setting.model, "--input", "h0=" + setting.inputs + "/input_1.pb", "--input",
-            "X=" + (setting.folder / "a.npy").string(), "--outputs", setting.outputs, "--format=pb", "--threads", "2"});
+  const ToolResult result = run_seqc({"run", setting.model, "--input", "h0=" + setting.inputs + "/input_1.pb",
+                                      "--input", "X=" + (setting.folder / "a.npy").string(), "--outputs",
+                                      setting.outputs, "--format=pb", "--threads", "2"});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   CHECK(list(setting.outputs) == std::vector<std::string>{"output_0.pb", "output_1.pb"});
@@ -68,7 +68,7 @@ TEST_CASE("seqc run: files in the folder may be named after inputs") {
   const Setting setting;
   setting.replace("input_0.npy", "X.npy", setting.tensors[0]);
   setting.replace("input_1.pb", "h0.npy", setting.tensors[1]);
-  const ToolResult result = seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs});
+  const ToolResult result = run_seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs});
   REQUIRE(result.exit_code == 0);
   CHECK(runtime::load_npy(setting.outputs + "/output_0.npy").identical(setting.expected()[0]));
 }
@@ -76,7 +76,7 @@ TEST_CASE("seqc run: files in the folder may be named after inputs") {
 TEST_CASE("seqc run: random inputs when none are given, the same for the same seed") {
   const Setting setting;
   const auto run = [&](const char* seed) {
-    return seqc({"run", setting.model, "--dim", "N=2", "--dim", "T=3", "--seed", seed});
+    return run_seqc({"run", setting.model, "--dim", "N=2", "--dim", "T=3", "--seed", seed});
   };
   const ToolResult first = run("1");
   CHECK(first.exit_code == 0);
@@ -84,16 +84,16 @@ TEST_CASE("seqc run: random inputs when none are given, the same for the same se
   CHECK(first.out.starts_with("Y: f32[3,1,2,5]  from "));
   CHECK(run("1").out == first.out);
   CHECK(run("2").out != first.out);
-  const ToolResult assumed = seqc({"run", setting.model, "--dim", "T=3"});
+  const ToolResult assumed = run_seqc({"run", setting.model, "--dim", "T=3"});
   CHECK(assumed.exit_code == 0);
   CHECK(assumed.err == "note: random inputs with N=1; --dim NAME=NUMBER changes it\n");
 }
 
 TEST_CASE("seqc run: a built library gives the same") {
   const Setting setting;
-  REQUIRE(seqc({"build", setting.model, "-o", setting.folder.path().string()}).exit_code == 0);
-  const ToolResult result =
-      seqc({"run", (setting.folder / "lstm.so").string(), "--inputs", setting.inputs, "--outputs", setting.outputs});
+  REQUIRE(run_seqc({"build", setting.model, "-o", setting.folder.path().string()}).exit_code == 0);
+  const ToolResult result = run_seqc(
+      {"run", (setting.folder / "lstm.so").string(), "--inputs", setting.inputs, "--outputs", setting.outputs});
   CHECK(result.err == "");
   REQUIRE(result.exit_code == 0);
   CHECK(runtime::load_npy(setting.outputs + "/output_0.npy").identical(setting.expected()[0]));
@@ -105,7 +105,7 @@ TEST_CASE("seqc run: inputs that do not fit are one error and leave no outputs")
     std::vector<std::string> arguments = {"run",          setting.model, "--inputs",
                                           setting.inputs, "--outputs",   setting.outputs};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return seqc(arguments);
+    return run_seqc(arguments);
   };
   SUBCASE("rank") {
     setting.replace("input_0.npy", "input_0.npy", Tensor(DType::f32, {4, 3}));
@@ -167,18 +167,18 @@ TEST_CASE("seqc run: inputs that do not fit are one error and leave no outputs")
 TEST_CASE("seqc run: outputs that cannot be written are one error") {
   const Setting setting;
   write_file(setting.outputs, "a file is in the way");
-  CHECK(is_one_error(seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs}),
+  CHECK(is_one_error(run_seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", setting.outputs}),
                      "cannot be written"));
   const std::string inner = (setting.folder / "x").string();
   fs::create_directories(inner + "/output_1.npy");
-  CHECK(is_one_error(seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", inner}),
+  CHECK(is_one_error(run_seqc({"run", setting.model, "--inputs", setting.inputs, "--outputs", inner}),
                      "a folder is in its place"));
   CHECK(list(inner) == std::vector<std::string>{"output_1.npy"});
 }
 
 TEST_CASE("seqc run, bench: absurd and unknown dims are one error") {
   const Setting setting;
-  REQUIRE(seqc({"build", setting.model, "-o", setting.folder.path().string()}).exit_code == 0);
+  REQUIRE(run_seqc({"build", setting.model, "-o", setting.folder.path().string()}).exit_code == 0);
   const std::string library = (setting.folder / "lstm.so").string();
   for (const char* command : {"run", "bench"}) {
     for (const std::string& model : {setting.model, library}) {
@@ -186,21 +186,21 @@ TEST_CASE("seqc run, bench: absurd and unknown dims are one error") {
       CAPTURE(model);
       for (const char* dim : {"T=1000000000000", "T=9223372036854775807", "N=4611686018427387904"}) {
         CAPTURE(dim);
-        CHECK(is_one_error(seqc({command, model, "--dim", dim}), ""));
+        CHECK(is_one_error(run_seqc({command, model, "--dim", dim}), ""));
       }
-      CHECK(is_one_error(seqc({command, model, "--dim", "Q=3"}), "Q"));
+      CHECK(is_one_error(run_seqc({command, model, "--dim", "Q=3"}), "Q"));
     }
-    CHECK(is_one_error(seqc({command, library, "--inputs", setting.inputs, "--dim", "T=9"}), "dim T: got 9"));
+    CHECK(is_one_error(run_seqc({command, library, "--inputs", setting.inputs, "--dim", "T=9"}), "dim T: got 9"));
   }
 }
 
 TEST_CASE("seqc bench: figures for people and scripts") {
   const Setting setting;
-  const ToolResult text = seqc({"bench", setting.model, "--dim", "T=2", "--dim", "N=1", "--runs", "5"});
+  const ToolResult text = run_seqc({"bench", setting.model, "--dim", "T=2", "--dim", "N=1", "--runs", "5"});
   CHECK(text.exit_code == 0);
   CHECK(text.out.find("median ") != std::string::npos);
   const ToolResult result =
-      seqc({"bench", setting.model, "--dim", "T=20", "--dim", "N=3", "--threads", "2", "--json", "--runs", "20"});
+      run_seqc({"bench", setting.model, "--dim", "T=20", "--dim", "N=3", "--threads", "2", "--json", "--runs", "20"});
   CHECK(result.err == "");
   const auto report = nlohmann::json::parse(result.out);
   CHECK(report["threads"] == 2);

@@ -36,7 +36,7 @@ ToolResult run_program(const std::vector<std::string>& arguments) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
 }
 
-ToolResult seqc(std::vector<std::string> arguments) {
+ToolResult run_seqc(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), (fs::read_symlink("/proc/self/exe").parent_path() / "seqc").string());
   return run_program(arguments);
 }

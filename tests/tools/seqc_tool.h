@@ -16,7 +16,7 @@ struct ToolResult {
 ToolResult run_program(const std::vector<std::string>& arguments);
 
 /// Runs the `seqc` that lies beside this test program.
-ToolResult seqc(std::vector<std::string> arguments);
+ToolResult run_seqc(std::vector<std::string> arguments);
 
 /// True if the tool did what is expected of it when the model or its data is at fault: exit code 1, nothing on standard
 /// output, one line `error: ...` on standard error that contains `text`. Says on standard error what differs.

@@ -37,12 +37,12 @@ TEST_CASE("seqc test: finds cases at any depth and passes what is within toleran
   save_case(folder / "b/c", kRight);
   for (const char* how : {"--threads=2", "--interpret", "--interpret=final"}) {
     CAPTURE(how);
-    const ToolResult result = seqc({"test", folder.path().string(), how});
+    const ToolResult result = run_seqc({"test", folder.path().string(), how});
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
     CHECK(result.out == "2 cases: 2 passed, 0 failed, 0 refused\n");
   }
-  const ToolResult strict = seqc({"test", (folder / "a").string(), "--rtol=1e-6"});
+  const ToolResult strict = run_seqc({"test", (folder / "a").string(), "--rtol=1e-6"});
   CHECK(strict.exit_code == 1);
   CHECK(strict.out ==
         "FAILED  " + (folder / "a").string() +
@@ -61,17 +61,18 @@ TEST_CASE("seqc test: failures and refusals are told apart and named") {
   model.input("X", DType::f32, {"N", 3}).output("Y", DType::f32, {"N", 3}).node("Frobnicate", {"X"}, {"Y"});
   model.save(folder / "refused/model.onnx");
 
-  const ToolResult text = seqc({"test", folder.path().string()});
+  const ToolResult text = run_seqc({"test", folder.path().string()});
   CHECK(text.exit_code == 1);
   CHECK(text.out.ends_with("4 cases: 1 passed, 2 failed, 1 refused\n"));
   CHECK(text.out.find("REFUSED " + (folder / "refused").string()) != std::string::npos);
   CHECK(text.out.find("output \"Y\" got f32[2,3], expected f32[3,2]") != std::string::npos);
 
-  const auto report = nlohmann::json::parse(seqc({"test", folder.path().string(), "--json"}).out);
+  const auto report = nlohmann::json::parse(run_seqc({"test", folder.path().string(), "--json"}).out);
   CHECK(report["cases"] == 4);
   CHECK(report["passed"] == 1);
   CHECK(report["failed"].size() == 2);
   CHECK(report["refused"][0]["case"] == (folder / "refused").string());
-  CHECK(seqc({"test", (folder / "refused").string()}).exit_code == 1);
-  CHECK(seqc({"test", (folder / "refused").string(), (folder / "good").string(), "--allow-refused"}).exit_code == 0);
+  CHECK(run_seqc({"test", (folder / "refused").string()}).exit_code == 1);
+  CHECK(run_seqc({"test", (folder / "refused").string(), (folder / "good").string(), "--allow-refused"}).exit_code ==
+        0);
 }

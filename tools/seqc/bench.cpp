@@ -93,17 +93,18 @@ int run_bench(const Options& options) {
     print_report(options, run, timing, gflops);
     return 0;
   }
-  const double compile_ms = run.session->program().times().total();
+  const auto rounded = [](double value) { return std::round(value * 1e3) / 1e3; };
+  const double compile_ms = rounded(run.session->program().times().total());
   nlohmann::ordered_json report = {{"model", options.run.model},
                                    {"dims", run.dims},
                                    {"threads", options.run.threads},
                                    {"runs", timing.runs},
-                                   {"median_us", timing.median},
-                                   {"min_us", timing.minimum},
-                                   {"p90_us", timing.p90},
-                                   {"p99_us", timing.p99},
+                                   {"median_us", rounded(timing.median)},
+                                   {"min_us", rounded(timing.minimum)},
+                                   {"p90_us", rounded(timing.p90)},
+                                   {"p99_us", rounded(timing.p99)},
                                    {"compile_ms", compile_ms},
-                                   {"gflops", gflops},
+                                   {"gflops", rounded(gflops)},
                                    {"workspace_bytes", run.session->workspace_bytes()}};
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   return 0;

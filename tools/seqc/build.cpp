@@ -89,6 +89,7 @@ std::string workspace_text(const ir::Function& function) {
 
 int run_build(Options& options) {
   if (options.name.empty()) options.name = identifier(options.model);
+  fit_values(options.model, options.compile);
   runtime::Lowered lowered = runtime::lower_file(options.model, options.compile);
   const runtime::Stopwatch watch;
   OutputFolder out(options.folder);
@@ -134,7 +135,7 @@ Command add_build(CLI::App& seqc) {
   app->add_option("--name", options->name, "name of the files and prefix of the C functions (the model file's name)")
       ->check(check_identifier, "");
   add_shape_options(*app, options->compile);
-  add_target_options(*app, options->compile.target);
+  add_target_options(*app, options->compile.target, true);
   add_pipeline_options(*app, options->compile.pipeline);
   return {app, [options] { return run_build(*options); }};
 }

@@ -104,13 +104,14 @@ int inspect_summary(const Options& options) {
   return 0;
 }
 
-int run_inspect(const Options& options) {
+int run_inspect(Options& options) {
   const bool wants_ir = !options.stage.empty() || options.dot;
   if (runtime::is_library(options.model)) {
     if (wants_ir || options.json)
       fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
     return inspect_library(options);
   }
+  fit_values(options.model, options.compile);
   if (!wants_ir) return inspect_summary(options);
   const auto function = runtime::load_function(options.model, options.compile);
   run_until(*function, options.stage.empty() ? "import" : options.stage, options.compile);
@@ -132,7 +133,7 @@ Command add_inspect(CLI::App& seqc) {
       app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
   app->add_flag("--json", options->json, "the summary as JSON")->excludes(as_dot);
   add_shape_options(*app, options->compile);
-  add_target_options(*app, options->compile.target);
+  add_target_options(*app, options->compile.target, true);
   add_pipeline_options(*app, options->compile.pipeline);
   return {app, [options] { return run_inspect(*options); }};
 }

@@ -54,7 +54,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   add_threads_option(app, options.threads);
   add_shape_options(app, options.compile);
-  add_target_options(app, options.compile.target);
+  add_target_options(app, options.compile.target, false);
   add_pipeline_options(app, options.compile.pipeline);
 }
 
@@ -68,12 +68,19 @@ ModelRun prepare_run(const RunOptions& options) {
     compile.known_inputs = by_name(names, run.inputs);
   }
   const bool specialise = can_specialise(options.model);
-  if (!specialise) compile.dims.clear();
+  if (specialise)
+    fit_values(options.model, compile);
+  else
+    compile.dims.clear();
   auto program = runtime::Program::open(options.model, compile);
   if (random) {
     run.dims = options.compile.dims;
     ir::DimBindings used = options.compile.dims;
     run.inputs = random_inputs(program->inputs(), used, options.seed);
+    for (size_t i = 0; i < run.inputs.size(); ++i)
+      if (const auto fixed = program->fixed_values().find(program->inputs()[i].name);
+          fixed != program->fixed_values().end())
+        run.inputs[i] = fixed->second;
     for (const auto& [name, value] : options.compile.dims) used.erase(name);
     run.assumed_dims = dims_text(used);
   }

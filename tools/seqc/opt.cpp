@@ -90,7 +90,7 @@ Command add_opt(CLI::App& seqc) {
       ->check(check_pass, "");
   app->add_option("-o,--output", options->output, "file for the result (standard output)")->type_name("FILE");
   CLI::Option* list = app->add_flag("--list-passes", options->list, "shows all passes");
-  add_target_options(*app, options->target);
+  add_target_options(*app, options->target, true);
   add_pipeline_options(*app, options->pipeline);
   app->callback([file, list] {
     if (file->count() == 0 && list->count() == 0) throw CLI::RequiredError("FILE");

@@ -5,6 +5,9 @@
 #include <charconv>
 #include <iostream>
 
+#include "frontend/onnx/import.h"
+#include "ir/error.h"
+
 namespace seqc::tools {
 namespace {
 
@@ -21,10 +24,17 @@ CLI::Option* add_each(CLI::App& app, const std::string& name, const std::string&
       ->allow_extra_args(false);
 }
 
-int64_t parse_size(const std::string& text, const std::string& option) {
+int64_t parse_number(const std::string& text, const std::string& option) {
   int64_t number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc() || end != text.data() + text.size() || number < 0)
+  if (code != std::errc() || end != text.data() + text.size())
+    throw CLI::ValidationError(option, fmt::format("got \"{}\", expected a whole number", text));
+  return number;
+}
+
+int64_t parse_size(const std::string& text, const std::string& option) {
+  const int64_t number = parse_number(text, option);
+  if (number < 0)
     throw CLI::ValidationError(option, fmt::format("got \"{}\", expected a number that is not negative", text));
   return number;
 }
@@ -39,6 +49,13 @@ void take_shape(runtime::CompileOptions& options, const std::string& text) {
   std::vector<int64_t>& shape = options.input_shapes[name];
   shape.clear();
   for (const std::string& size : CLI::detail::split(value, ',')) shape.push_back(parse_size(size, "--shape"));
+}
+
+void take_value(runtime::CompileOptions& options, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--value");
+  std::vector<int64_t> numbers;
+  for (const std::string& number : CLI::detail::split(value, ',')) numbers.push_back(parse_number(number, "--value"));
+  options.input_values[name] = ir::Tensor::i64({static_cast<int64_t>(numbers.size())}, numbers);
 }
 
 void take_passes(std::set<std::string>& names, const std::string& text, bool with_stages) {
@@ -65,11 +82,29 @@ void add_shape_options(CLI::App& app, runtime::CompileOptions& options) {
   add_each(app, "--shape", "gives an input its whole shape, where the model does not say it",
            [&options](const std::string& text) { take_shape(options, text); })
       ->type_name("INPUT=A,B,...");
+  add_each(app, "--value", "fixes a small integer input that decides the model's structure, e.g. --value sr=16000",
+           [&options](const std::string& text) { take_value(options, text); })
+      ->type_name("INPUT=A,B,...");
 }
 
-void add_target_options(CLI::App& app, codegen::Target& target) {
-  app.add_option("--target", target.triple, "machine to compile for, e.g. aarch64-linux-gnu (this one)")
-      ->type_name("TRIPLE");
+void fit_values(const std::string& model, runtime::CompileOptions& options) {
+  if (options.input_values.empty()) return;
+  if (model.ends_with(".seq")) fail(ErrorKind::BadInput, "{}: inputs of IR text cannot be given values", model);
+  for (const auto& input : frontend::summarize_model(model).inputs) {
+    const auto given = options.input_values.find(input.name);
+    if (given == options.input_values.end() || !input.tensor) continue;
+    ir::Tensor& numbers = given->second;
+    const bool scalar = input.tensor->shape.empty() && numbers.count() == 1;
+    ir::Tensor value(input.tensor->dtype, scalar ? std::vector<int64_t>{} : numbers.shape());
+    for (int64_t i = 0; i < value.count(); ++i) value.set_integer(i, numbers.integer(i));
+    numbers = std::move(value);
+  }
+}
+
+void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine) {
+  if (any_machine)
+    app.add_option("--target", target.triple, "machine to compile for, e.g. aarch64-linux-gnu (this one)")
+        ->type_name("TRIPLE");
   app.add_option("--target-cpu", target.cpu, "processor, e.g. x86-64, x86-64-v3, x86-64-v4 (this one)")
       ->type_name("CPU");
   app.add_option("--target-features", target.features, "on top of the processor's, e.g. +avx2,-fma")->type_name("LIST");

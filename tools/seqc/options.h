@@ -10,10 +10,12 @@
 
 namespace seqc::tools {
 
-/// --dim NAME=NUMBER and --shape NAME=A,B,..., each repeated.
+/// --dim NAME=NUMBER, --shape INPUT=A,B,... and --value INPUT=A,B,..., each repeated.
 void add_shape_options(CLI::App& app, runtime::CompileOptions& options);
-/// --target, --target-cpu, --target-features.
-void add_target_options(CLI::App& app, codegen::Target& target);
+/// What --value gave, in the types that the model's inputs have. Throws Error(BadInput).
+void fit_values(const std::string& model, runtime::CompileOptions& options);
+/// --target-cpu, --target-features, and --target where the code need not run here.
+void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine);
 /// --print-after, --dump-dir, --disable; prints go to stdout.
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline);
 /// --threads.

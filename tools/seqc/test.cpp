@@ -137,7 +137,7 @@ Command add_test(CLI::App& seqc) {
       ->capture_default_str();
   app->add_flag("--allow-refused", options->allow_refused, "exit code 0 also when cases are refused");
   app->add_flag("--json", options->json, "totals and messages as JSON");
-  add_target_options(*app, options->test.compile.target);
+  add_target_options(*app, options->test.compile.target, false);
   add_pipeline_options(*app, options->test.compile.pipeline);
   return {app, [options] { return run_test(*options); }};
 }
