@@ -60,7 +60,8 @@ std::vector<std::string> system_libraries(const llvm::Triple& triple) {
   if (triple.getArch() != host.getArch() || triple.getOS() != host.getOS()) return {};
   std::vector<std::string> found;
   for (const char* name : {"libm.so.6", "libc.so.6"}) {
-    for (const std::string& folder : {"/lib/" + triple.getArchName().str() + "-linux-gnu", std::string("/lib64"), std::string("/usr/lib")}) {
+    for (const std::string& folder :
+         {"/lib/" + triple.getArchName().str() + "-linux-gnu", std::string("/lib64"), std::string("/usr/lib")}) {
       if (!fs::exists(folder + "/" + name)) continue;
       found.push_back(folder + "/" + name);
       break;
@@ -74,9 +75,9 @@ void link_shared(const std::string& object, const std::string& output, const std
                  const std::vector<std::string>& libraries) {
   static std::mutex mutex;  // LLD keeps its state in globals
   const std::lock_guard lock(mutex);
-  std::vector<const char*> arguments = {
-      "ld.lld",          "-shared", "--gc-sections", "-z",           "noexecstack", "-z",           "relro",
-      "--build-id=none", "-s",      "-soname",       soname.c_str(), "-o",          output.c_str(), object.c_str()};
+  std::vector<const char*> arguments = {"ld.lld",       "-shared", "--gc-sections",   "-z",          "noexecstack",
+                                        "-z",           "relro",   "--build-id=none", "-s",          "-soname",
+                                        soname.c_str(), "-o",      output.c_str(),    object.c_str()};
   arguments.push_back("--as-needed");
   for (const std::string& library : libraries) arguments.push_back(library.c_str());
   std::string messages;

@@ -308,7 +308,8 @@ std::vector<Type> infer_contract(const Op& op) {
          fmt::format("got packed weights {}, expected [batch..., block, k, w*{}]", packed->type().str(), attr.lanes));
     results = static_cast<size_t>(packed->shape().back().constant() / attr.lanes);
     constexpr size_t kMostResults = 1024;
-    need(results <= kMostResults, fmt::format("got packed weights of {} results, expected no more than {}", results, kMostResults));
+    need(results <= kMostResults,
+         fmt::format("got packed weights of {} results, expected no more than {}", results, kMostResults));
   }
   return std::vector<Type>(results, Type{op.operand(0)->dtype(), shape});
 }

@@ -67,10 +67,10 @@ Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& opti
 
 namespace {
 
-/// Values that may decide a model's structure: shapes, counts, flags; never data.
+/// Values that may decide a model's structure: shapes, counts, flags; never data. (OneHot's depth may be a float.)
 bool may_shape_the_model(const ir::Tensor& value) {
   constexpr int64_t kMost = 64;
-  return !ir::is_float(value.dtype()) && value.count() <= kMost;
+  return value.count() <= (ir::is_float(value.dtype()) ? 1 : kMost);
 }
 
 /// Adds what is known of the inputs and `error` asks for; false when that is used already.
@@ -83,7 +83,7 @@ bool specialise(CompileOptions& options, const Error& error) {
     options.input_shapes[name] = tensor.shape();
     if (values && may_shape_the_model(tensor)) options.input_values[name] = tensor;
   }
-  return true;
+  return shapes || !options.input_values.empty();
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ struct Setting {
     frontend::save_tensor_proto(inputs + "/input_1.pb", tensors[1], "h0");
   }
   std::vector<Tensor> expected() const { return runtime::Session(runtime::Program::compile_file(model)).run(tensors); }
-  /// Puts the right tensor under some other name into the folder of inputs.
+  /// Puts a tensor into the folder of inputs, in place of another one unless `old_name` is empty.
   void replace(const std::string& old_name, const std::string& name, const Tensor& tensor) const {
-    fs::remove(inputs + "/" + old_name);
+    if (!old_name.empty()) fs::remove(inputs + "/" + old_name);
     runtime::save_npy(inputs + "/" + name, tensor);
   }
 };

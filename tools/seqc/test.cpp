@@ -67,6 +67,11 @@ CaseResult decode(const ChildResult& result) {
   return {static_cast<Outcome>(result.text.at(0) - '0'), result.text.substr(1)};
 }
 
+std::string one_line(std::string text) {
+  for (size_t at; (at = text.find('\n')) != std::string::npos;) text.replace(at, 1, "; ");
+  return text;
+}
+
 void report(const std::string& folder, const CaseResult& result, bool json, Totals& totals) {
   if (result.outcome == Outcome::Passed) {
     ++totals.passed;
@@ -74,7 +79,7 @@ void report(const std::string& folder, const CaseResult& result, bool json, Tota
   }
   const bool refused = result.outcome == Outcome::Refused;
   (refused ? totals.refusals : totals.failures).push_back({{"case", folder}, {"message", result.message}});
-  if (!json) fmt::print("{} {}: {}\n", refused ? "REFUSED" : "FAILED ", folder, result.message);
+  if (!json) fmt::print("{} {}: {}\n", refused ? "REFUSED" : "FAILED ", folder, one_line(result.message));
 }
 
 int run_test(Options& options) {
@@ -128,7 +133,7 @@ Command add_test(CLI::App& seqc) {
       ->check(CLI::IsMember({"import", "final"}));
   add_threads_option(*app, options->test.threads);
   options->children = {.jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
-                       .timeout_seconds = 300};
+                       .timeout_seconds = 120};
   app->add_option("--jobs", options->children.jobs, "cases that run at the same time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
