@@ -197,11 +197,7 @@ struct IotaAttr {
 
 struct KernelAttr {
   KernelKind kind = KernelKind::Map;
-  std::vector<int64_t> tile;  ///< rows, column vectors (Contract) — chosen by the scheduler
-  void visit(auto&& v) {
-    v("kind", kind, KernelKind{-1});
-    v("tile", tile, std::vector<int64_t>{});
-  }
+  void visit(auto&& v) { v("kind", kind, KernelKind{-1}); }
   bool operator==(const KernelAttr&) const = default;
 };
 

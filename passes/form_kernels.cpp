@@ -299,7 +299,7 @@ class BlockFormer {
       unit.front()->move_to_end(block_);
       return;
     }
-    Op* kernel = block_.create(Opcode::Kernel, {}, KernelAttr{groups_[home->second].kind, {}});
+    Op* kernel = block_.create(Opcode::Kernel, {}, KernelAttr{groups_[home->second].kind});
     kernel->set_location(unit.front()->location());
     Block& region = kernel->add_region();
     ValueMap map;

@@ -162,7 +162,7 @@ TEST_SUITE("ir") {
     Function function("main");
     Value* x = function.body().add_argument({DType::f32, {name("N")}}, "x");
     Builder b(function);
-    Op* kernel = function.body().create(Opcode::Kernel, {}, KernelAttr{KernelKind::Map, {}});
+    Op* kernel = function.body().create(Opcode::Kernel, {}, KernelAttr{KernelKind::Map});
     Builder inner(function, kernel->add_region());
     Value* twice = inner.add(x, x);
     inner.yield({twice, inner.mul(twice, x)});
