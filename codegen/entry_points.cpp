@@ -1,4 +1,4 @@
-#include <set>
+#include <algorithm>
 
 #include "codegen/program_llvm.h"
 #include "ir/error.h"
@@ -19,6 +19,9 @@ AbiTypes::AbiTypes(llvm::LLVMContext& context) {
 
 namespace {
 
+/// Larger than any dim that prepare accepts.
+constexpr int64_t kFar = int64_t{1} << 41;
+
 llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis) {
   return e.CreateInBoundsGEP(
       abi.tensor, tensors,
@@ -27,6 +30,38 @@ llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors
 
 llvm::Value* field_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, uint32_t field) {
   return e.CreateInBoundsGEP(abi.tensor, tensors, {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(field)});
+}
+
+/// Expressions that must be >= 0 for every slice to lie inside its operand, as far as that depends on named dims. An empty
+/// slice may start anywhere. Branches of an `if` may not be taken, so their slices are left out.
+std::vector<Dim> slice_bounds(const ir::Block& block) {
+  std::vector<Dim> bounds;
+  const auto add = [&](const Dim& bound) {
+    if (!provably_nonnegative(bound) && std::find(bounds.begin(), bounds.end(), bound) == bounds.end())
+      bounds.push_back(bound);
+  };
+  for (const ir::Op* op : block.op_list()) {
+    if (op->code() == ir::Opcode::Slice) {
+      const auto& attr = op->as<ir::SliceAttr>();
+      for (size_t i = 0; i < attr.sizes.size(); ++i) {
+        const Dim& size = attr.sizes[i];
+        const Dim last = attr.starts[i] + (size - Dim(1)) * Dim(attr.steps[i]);
+        add(size);
+        if (size == Dim(0)) continue;
+        // A slice that may be empty says nothing of its ends then: size 0 lifts both bounds.
+        const Dim slack = size.is_constant() ? Dim(0) : max(Dim(1) - size, Dim(0)) * Dim(kFar);
+        const Dim& end = op->operand(0)->shape()[i];
+        for (const Dim& at : {attr.starts[i], last}) {
+          add(at + slack);
+          add(end - Dim(1) - at + slack);
+        }
+      }
+    }
+    if (op->code() == ir::Opcode::If) continue;
+    for (size_t i = 0; i < op->region_count(); ++i)
+      for (const Dim& bound : slice_bounds(op->region(i))) add(bound);
+  }
+  return bounds;
 }
 
 }  // namespace
@@ -90,6 +125,8 @@ llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function,
     for (size_t axis = 0; axis < type.shape.size(); ++axis)
       e.CreateStore(e.dim(type.shape[axis], symbols), shape_address(e, abi, outputs, i, axis));
   }
+  for (const Dim& bound : slice_bounds(body))
+    require(e.CreateICmpSGE(e.dim(bound, symbols), e.i64(0)), SEQC_TOO_SMALL, 0);
   llvm::Value* total = e.dim(workspace_bytes, symbols);
   require(e.CreateICmpULT(total, e.i64(int64_t{1} << 46)), SEQC_TOO_LARGE, 0);
   e.CreateStore(total, bytes);

@@ -71,7 +71,8 @@ enum {
   SEQC_BAD_SHAPE =
       3, /* a dim differs from the port's number, or from the same name's value elsewhere, or is negative */
   SEQC_TOO_LARGE = 4, /* the workspace would not fit the address space */
-  SEQC_BAD_VALUE = 5  /* the program was compiled for another value of this input */
+  SEQC_BAD_VALUE = 5, /* the program was compiled for another value of this input */
+  SEQC_TOO_SMALL = 6  /* the named dims are too small for the model: it slices beyond the end of a tensor */
 };
 /* A status holds one of the codes above in its low 8 bits and the position of the input at fault above them. */
 #define SEQC_STATUS_CODE(status) ((status) & 0xff)

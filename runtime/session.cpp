@@ -69,6 +69,9 @@ void Session::plan(std::span<const seqc_tensor> inputs) {
   const int32_t status = program_->model().prepare(inputs.data(), output_types_.data(), &bytes);
   if (SEQC_STATUS_CODE(status) == SEQC_TOO_LARGE)
     fail(ErrorKind::BadInput, "workspace{}: does not fit this machine's memory; choose smaller dims", dims_text(dims_));
+  if (SEQC_STATUS_CODE(status) == SEQC_TOO_SMALL)
+    fail(ErrorKind::BadInput, "inputs{}: the model takes a slice that such dims do not have; choose larger dims",
+         dims_text(dims_));
   SEQC_CHECK(status == SEQC_OK, "prepare refuses input {} with code {} after it was checked", SEQC_STATUS_INPUT(status),
              SEQC_STATUS_CODE(status));
   uint64_t total = bytes;

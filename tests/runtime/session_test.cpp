@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "ir/error.h"
+#include "ir/parser.h"
 #include "tests/runtime/allocation_counter.h"
 #include "tests/runtime/sample_models.h"
 #include "tests/support/onnx_model.h"
@@ -152,4 +153,16 @@ TEST_CASE("program: dims that become numbers are checked like any other") {
   Session session(program);
   CHECK(identical(session.run(lstm_inputs(4, 2)), Session(lstm()).run(lstm_inputs(4, 2))));
   CHECK_THROWS_AS(session.run(lstm_inputs(4, 3)), Error);
+}
+
+TEST_CASE("a session refuses dims that a slice of the model does not have") {
+  const auto module = ir::parse_module(
+      "func @main(%x: f32[T,3]) -> (y: f32[T - 2,3]) {\n"
+      "  %y = slice %x {starts=[1,0], sizes=[T - 2,3], steps=[1,1]}\n"
+      "  return %y\n"
+      "}\n");
+  runtime::Session session(runtime::Program::compile(std::move(module->functions[0])));
+  CHECK(session.run({ir::Tensor(ir::DType::f32, {3, 3})})[0].shape() == std::vector<int64_t>{1, 3});
+  CHECK(session.run({ir::Tensor(ir::DType::f32, {2, 3})})[0].shape() == std::vector<int64_t>{0, 3});
+  CHECK_THROWS_WITH_AS(session.run({ir::Tensor(ir::DType::f32, {1, 3})}), doctest::Contains("T=1"), Error);
 }
