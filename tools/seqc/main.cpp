@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "ir/error.h"
@@ -36,6 +37,8 @@ int run_command(const tools::Command& command) {
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: not enough memory\n");
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "error: {}: {}\n", error.path1().string(), error.code().message());
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: internal: {}\n", error.what());
   }

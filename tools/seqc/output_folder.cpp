@@ -34,7 +34,8 @@ OutputFolder::OutputFolder(std::string folder) : folder_(std::move(folder)) {
 OutputFolder::~OutputFolder() {
   std::error_code ignored;
   fs::remove_all(staging_, ignored);
-  if (!committed_ && !created_.empty()) fs::remove_all(created_, ignored);
+  if (committed_ || created_.empty()) return;
+  for (fs::path at = fs::absolute(folder_); fs::remove(at, ignored) && at != created_;) at = at.parent_path();
 }
 
 std::string OutputFolder::staged(const std::string& name) { return (fs::path(staging_) / name).string(); }

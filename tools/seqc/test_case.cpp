@@ -123,7 +123,7 @@ std::vector<std::string> find_cases(const std::vector<std::string>& folders) {
     if (!fs::is_directory(folder)) fail(ErrorKind::BadInput, "{}: no such folder", folder);
     if (is_case(folder)) cases.push_back(folder);
     const size_t begin = cases.size();
-    for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
       if (entry.is_directory() && is_case(entry.path())) cases.push_back(entry.path().string());
     std::sort(cases.begin() + static_cast<ptrdiff_t>(begin), cases.end());
   }
