@@ -2,6 +2,7 @@
 
 #include "codegen/program_llvm.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "runtime/seqc.h"
 
 namespace seqc::codegen {
@@ -21,12 +22,6 @@ namespace {
 
 /// Larger than any dim that prepare accepts.
 constexpr int64_t kFar = int64_t{1} << 41;
-
-llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis) {
-  return e.CreateInBoundsGEP(
-      abi.tensor, tensors,
-      {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(3), e.getInt32(static_cast<uint32_t>(axis))});
-}
 
 llvm::Value* field_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, uint32_t field) {
   return e.CreateInBoundsGEP(abi.tensor, tensors, {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(field)});
@@ -65,6 +60,12 @@ std::vector<Dim> slice_bounds(const ir::Block& block) {
 }
 
 }  // namespace
+
+llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis) {
+  return e.CreateInBoundsGEP(
+      abi.tensor, tensors,
+      {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(3), e.getInt32(static_cast<uint32_t>(axis))});
+}
 
 Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const AbiTypes& abi, llvm::Value* inputs) {
   Emitter::Symbols symbols;
@@ -117,16 +118,17 @@ llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function,
               SEQC_BAD_SHAPE, i);
     }
   }
+  const ir::DimBounds bounds(function);
   const auto& returned = body.terminator()->operands();
   for (size_t i = 0; i < returned.size(); ++i) {
     const ir::Type& type = returned[i]->type();
     e.CreateStore(e.getInt32(static_cast<uint32_t>(type.dtype)), field_address(e, abi, outputs, i, 1));
     e.CreateStore(e.getInt32(static_cast<uint32_t>(type.rank())), field_address(e, abi, outputs, i, 2));
     for (size_t axis = 0; axis < type.shape.size(); ++axis)
-      e.CreateStore(e.dim(type.shape[axis], symbols), shape_address(e, abi, outputs, i, axis));
+      e.CreateStore(e.dim(bounds.upper(type.shape[axis]), symbols), shape_address(e, abi, outputs, i, axis));
   }
   for (const Dim& bound : slice_bounds(body))
-    require(e.CreateICmpSGE(e.dim(bound, symbols), e.i64(0)), SEQC_TOO_SMALL, 0);
+    if (!bounds.varies(bound)) require(e.CreateICmpSGE(e.dim(bound, symbols), e.i64(0)), SEQC_TOO_SMALL, 0);
   llvm::Value* total = e.dim(workspace_bytes, symbols);
   require(e.CreateICmpULT(total, e.i64(int64_t{1} << 46)), SEQC_TOO_LARGE, 0);
   e.CreateStore(total, bytes);
@@ -146,13 +148,15 @@ llvm::Constant* text(llvm::Module& module, const std::string& value) {
 }
 
 llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi,
-                      const std::vector<std::pair<std::string, ir::Type>>& list) {
+                      const std::vector<std::pair<std::string, ir::Type>>& list, const ir::DimBounds& bounds) {
   llvm::LLVMContext& context = module.getContext();
   llvm::Type *i32 = llvm::Type::getInt32Ty(context), *pointer = llvm::PointerType::getUnqual(context);
   std::vector<llvm::Constant*> entries;
   for (const auto& [name, type] : list) {
     std::vector<llvm::Constant*> dims;
-    for (const Dim& dim : type.shape) dims.push_back(text(module, dim.str()));
+    for (const Dim& dim : type.shape)
+      dims.push_back(
+          text(module, bounds.varies(dim) ? fmt::format("{}<={}", dim.str(), bounds.upper(dim).str()) : dim.str()));
     dims.resize(SEQC_MAX_RANK, llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(context)));
     entries.push_back(llvm::ConstantStruct::get(
         abi.port, {text(module, name), llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.dtype)),
@@ -177,10 +181,11 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
     inputs.emplace_back(body.argument(i)->name(), body.argument(i)->type());
   for (size_t i = 0; i < body.terminator()->operands().size(); ++i)
     outputs.emplace_back(function.output_names[i], body.terminator()->operand(i)->type());
+  const ir::DimBounds bounds(function);
   const auto number = [&](uint64_t value) { return llvm::ConstantInt::get(i32, value); };
   auto* description = llvm::ConstantStruct::get(
       abi.model, {number(SEQC_ABI_VERSION), number(inputs.size()), number(outputs.size()), text(module, options.name),
-                  text(module, options.target), ports(module, abi, inputs), ports(module, abi, outputs),
+                  text(module, options.target), ports(module, abi, inputs, bounds), ports(module, abi, outputs, bounds),
                   entries.prepare, entries.run});
   auto* model = new llvm::GlobalVariable(module, abi.model, true, llvm::GlobalValue::PrivateLinkage, description,
                                          options.name + "_description");

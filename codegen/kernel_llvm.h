@@ -123,5 +123,7 @@ void emit_contract(Frame& f);
 void emit_reduce(Frame& f);
 void emit_window(Frame& f);
 void emit_move(Frame& f);
+void emit_arg_sort(Frame& f, const ir::Op& op);  // parts of emit_move
+void emit_positions(Frame& f, const ir::Op& op);
 
 }  // namespace seqc::codegen

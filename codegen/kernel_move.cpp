@@ -150,7 +150,9 @@ void emit_move(Frame& f) {
   const ir::Op& op = *f.region().op_list().front();
   switch (op.code()) {
     case ir::Opcode::Concat: return emit_concat(f, op);
+    case ir::Opcode::ArgSort: return emit_arg_sort(f, op);
     case ir::Opcode::Dims: return emit_dims(f, op);
+    case ir::Opcode::Positions: return emit_positions(f, op);
     case ir::Opcode::Pack: return emit_pack(f, op);
     case ir::Opcode::ScatterNd: return emit_scatter(f, op);
     default: break;

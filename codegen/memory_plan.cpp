@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "runtime/seqc.h"
 
 namespace seqc::codegen {
@@ -36,7 +37,7 @@ struct Request {
 
 class Planner {
  public:
-  explicit Planner(const Function& function) : function_(function) { number(function.body()); }
+  explicit Planner(const Function& function) : function_(function), bounds_(function) { number(function.body()); }
 
   MemoryPlan run() {
     plan_block(function_.body());
@@ -62,7 +63,7 @@ class Planner {
     const auto [it, fresh] = last_use_.try_emplace(value, 0);
     if (!fresh) return it->second;
     size_t last = value->op() ? end_.at(value->op()) : 0;
-    if (value->op() && value->op()->code() == Opcode::Scan) last = std::max(last, carries_inside(value));
+    if (value->op() && is_loop(*value->op())) last = std::max(last, carries_inside(value));
     for (const Op* user : value->users()) {
       // A read inside a region counts for the whole loop around it, as the next step reads again.
       last = std::max(last, position_in(user, home));
@@ -71,14 +72,16 @@ class Planner {
     return last_use_[value] = last;
   }
 
-  /// A carry that is also emitted lives in the emitted value's memory, the final one beyond the scan.
+  /// A carry that is also emitted lives in the emitted value's memory, the final one beyond the loop.
   size_t carries_inside(const Value* emitted) {
-    const Op& scan = *emitted->op();
-    const auto& yielded = scan.region().terminator()->operands();
+    const Op& loop = *emitted->op();
+    const auto& yielded = loop.region().terminator()->operands();
+    const size_t first = first_yield(loop);
     size_t last = 0;
-    for (size_t i = 0; i < carry_count(scan); ++i)
-      if (strip_reshapes(yielded[i]) == strip_reshapes(yielded[emitted->index()]) && scan.result(i) != emitted)
-        last = std::max(last, last_use(scan.result(i), *scan.parent()));
+    for (size_t i = 0; i < carry_count(loop); ++i)
+      if (strip_reshapes(yielded[first + i]) == strip_reshapes(yielded[first + emitted->index()]) &&
+          loop.result(i) != emitted)
+        last = std::max(last, last_use(loop.result(i), *loop.parent()));
     return last;
   }
 
@@ -127,7 +130,7 @@ class Planner {
     for (const Op* op : block.op_list()) {
       if (op->code() == Opcode::Kernel || op->code() == Opcode::If)
         for (size_t i = 0; i < op->result_count(); ++i) place(op->result(i), block);
-      if (op->code() == Opcode::Scan)
+      if (is_loop(*op))
         for (size_t i = carry_count(*op); i < op->result_count(); ++i) place(op->result(i), block);
       if (op->code() != Opcode::Kernel)
         for (size_t i = 0; i < op->region_count(); ++i) plan_block(op->region(i));
@@ -142,19 +145,22 @@ class Planner {
       if (strip_reshapes(terminator.operand(i)) != value) continue;
       if (!parent) return set(value, {.place = Place::Output, .index = i});
       if (parent->code() == Opcode::If) return set(value, {.place = Place::IfResult, .owner = parent->result(i)});
-      if (parent->code() == Opcode::Scan && i >= carry_count(*parent))
-        return set(value, {.place = Place::ScanEmit, .owner = parent->result(i)});
+      if (i >= first_yield(*parent) + carry_count(*parent))
+        return set(value, {.place = Place::ScanEmit, .owner = parent->result(i - first_yield(*parent))});
       if (i >= first_yield(*parent)) carried = i - first_yield(*parent);
     }
     const size_t born = begin_.at(value->op());
     if (!carried) {
-      requests_.push_back({value, padded_bytes(value->type()), born, last_use(value, block)});
+      requests_.push_back({value, most_bytes(value), born, last_use(value, block)});
       return set(value, {.place = Place::Arena});
     }
     const size_t dead = std::max(end_.at(parent), last_use(parent->result(*carried), *parent->parent()));
-    requests_.push_back({value, padded_bytes(value->type()) * Dim(2), begin_.at(parent), dead});
+    requests_.push_back({value, most_bytes(value) * Dim(2), begin_.at(parent), dead});
     set(value, {.place = Place::Alternate});
   }
+
+  /// Sizes that a run decides count as large as they can be.
+  Dim most_bytes(const Value* value) const { return padded_bytes({value->dtype(), bounds_.upper(value->shape())}); }
 
   void set(const Value* value, Storage storage) { plan_.storage[value] = storage; }
 
@@ -189,6 +195,7 @@ class Planner {
   }
 
   const Function& function_;
+  const DimBounds bounds_;
   MemoryPlan plan_;
   size_t clock_ = 0;
   std::map<const Op*, size_t> begin_, end_;

@@ -11,7 +11,7 @@ namespace seqc::codegen {
 enum class Place {
   Arena,      ///< at `offset` in the workspace
   Output,     ///< the caller's memory of output `index`
-  ScanEmit,   ///< element t of what the enclosing scan's result `owner` collects
+  ScanEmit,   ///< element t of what the enclosing scan's or loop's result `owner` collects
   Alternate,  ///< two halves at `offset`, taken in turn by the steps of the enclosing loop: carried values
   IfResult,   ///< the memory of the enclosing if's result `owner`
 };
@@ -35,7 +35,7 @@ struct MemoryPlan {
 /// Bytes of a value, rounded up to whole cache lines.
 ir::Dim padded_bytes(const ir::Type& type);
 
-/// Plans the memory of `function`. Two values share a slot when the one is dead before the other is born and the slot's
+/// Plans the memory of `function`, in terms of the dims that its inputs have (see ir::DimBounds). Two values share a slot when the one is dead before the other is born and the slot's
 /// size provably suffices for all values of the dims.
 MemoryPlan plan_memory(const ir::Function& function);
 

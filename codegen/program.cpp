@@ -6,6 +6,7 @@
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "ir/printer.h"
 #include "runtime/seqc.h"
 
@@ -24,17 +25,6 @@ struct KernelSignature {
   std::set<std::string> symbols;
 };
 
-void collect_attribute_symbols(const ir::Attr& attr, std::set<std::string>& out) {
-  const auto collect = [&]<class F>(const F& field) {
-    if constexpr (std::is_same_v<F, ir::Dim>)
-      field.collect_symbols(out);
-    else if constexpr (std::is_same_v<F, ir::Shape>)
-      for (const ir::Dim& dim : field) dim.collect_symbols(out);
-  };
-  std::visit([&](auto copy) { copy.visit([&](const char*, const auto& field, const auto&) { collect(field); }); },
-             attr);
-}
-
 KernelSignature signature(const ir::Op& kernel) {
   KernelSignature result;
   std::set<const ir::Value*> seen;
@@ -42,10 +32,11 @@ KernelSignature signature(const ir::Op& kernel) {
     for (const ir::Dim& dim : value->shape()) dim.collect_symbols(result.symbols);
   };
   for (const ir::Op* op : kernel.region().op_list()) {
-    collect_attribute_symbols(op->attr(), result.symbols);
+    ir::collect_symbols(op->attr(), result.symbols);
     for (const ir::Value* operand : op->operands()) {
       note_type(operand);
-      if (is_defined_inside(operand, kernel.region()) || (is_immediate(operand) && op->code() != Opcode::ScatterNd) ||
+      const bool from_memory = op->code() == Opcode::ScatterNd;
+      if (is_defined_inside(operand, kernel.region()) || (is_immediate(operand) && !from_memory) ||
           !seen.insert(operand).second)
         continue;
       result.buffers.push_back(operand);
@@ -109,6 +100,7 @@ class BodyGenerator {
     for (size_t i = 0; i < function_.body().argument_count(); ++i)
       pointers_[function_.body().argument(i)] = tensor_data(inputs_, i);
     emit_block(function_.body());
+    write_output_shapes();
     e_.CreateRetVoid();
     return body_;
   }
@@ -122,6 +114,19 @@ class BodyGenerator {
         llvm::FunctionType::get(llvm::Type::getVoidTy(context_),
                                 {llvm::PointerType::getUnqual(context_), llvm::Type::getInt64Ty(context_)}, false);
     return llvm::Function::Create(type, llvm::Function::InternalLinkage, "body", module_);
+  }
+
+  /// Sizes of outputs that only this run could tell; prepare gave the largest.
+  void write_output_shapes() {
+    const ir::DimBounds bounds(function_);
+    if (bounds.none()) return;
+    e_.when(e_.CreateICmpEQ(thread_, e_.i64(0)), [&] {
+      const auto& returned = function_.body().terminator()->operands();
+      for (size_t i = 0; i < returned.size(); ++i)
+        for (size_t axis = 0; axis < returned[i]->shape().size(); ++axis)
+          if (const ir::Dim& dim = returned[i]->shape()[axis]; bounds.varies(dim))
+            e_.CreateStore(e_.dim(dim, symbols_), shape_address(e_, abi_, outputs_, i, axis));
+    });
   }
 
   llvm::Value* tensor_data(llvm::Value* tensors, size_t i) {
@@ -203,6 +208,7 @@ class BodyGenerator {
         case Opcode::Scan: emit_scan(*op); break;
         case Opcode::Loop: emit_loop(*op); break;
         case Opcode::If: emit_if(*op); break;
+        case Opcode::BindDim: bind_dim(*op); break;
         case Opcode::Yield:
         case Opcode::Return: break;
         default:
@@ -297,6 +303,9 @@ class BodyGenerator {
       return e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(value)), e_.getInt8(0));
     };
     llvm::Value* count = e_.CreateLoad(e_.getInt64Ty(), pointer(loop.operand(0)));
+    if (const ir::Dim& at_most = loop.as<ir::LoopAttr>().at_most; !(at_most == ir::Dim(-1)))
+      count = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, count, e_.dim(at_most, symbols_));
+    for (size_t i = carries; i < loop.result_count(); ++i) pointers_[loop.result(i)] = place(loop.result(i));
     llvm::Value* runs = e_.CreateAnd(load_condition(loop.operand(1)), e_.CreateICmpSLT(e_.i64(0), count));
     auto* before = e_.GetInsertBlock();
     auto* head = llvm::BasicBlock::Create(context_, "loop", body_);
@@ -304,7 +313,7 @@ class BodyGenerator {
     std::vector<llvm::Value*> initial;
     for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(loop.operand(i + 2)));
     // The step number is read by kernels through memory that belongs to this thread.
-    llvm::Value* step_memory = step_slot();
+    llvm::Value* step_memory = number_slot();
     e_.CreateCondBr(runs, head, after);
     e_.SetInsertPoint(head);
     auto* step = e_.CreatePHI(e_.getInt64Ty(), 2);
@@ -317,7 +326,7 @@ class BodyGenerator {
     }
     e_.CreateStore(step, step_memory);
     pointers_[region.argument(0)] = step_memory;
-    step_[&region] = step;
+    step_[&region] = element_[&region] = step;
     emit_block(region);
     const ir::Op& yield = *region.terminator();
     llvm::Value* following = e_.add(step, e_.i64(1));
@@ -339,7 +348,21 @@ class BodyGenerator {
     }
   }
 
-  llvm::Value* step_slot() {
+  /// Every thread reads the size, then all go on: its memory may be another value's soon.
+  void bind_dim(const ir::Op& op) {
+    const auto& attr = op.as<ir::BindDimAttr>();
+    llvm::Value* size = e_.CreateLoad(e_.getInt64Ty(), pointer(op.operand(0)));
+    size = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, size, e_.dim(attr.at_most, symbols_));
+    size = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, size, e_.i64(0));
+    symbols_[attr.name] = size;
+    llvm::Value* memory = number_slot();
+    e_.CreateStore(size, memory);
+    pointers_[op.result()] = memory;
+    emit_barrier();
+  }
+
+  /// Memory of this thread for a number that kernels read.
+  llvm::Value* number_slot() {
     llvm::IRBuilder<> entry(&body_->getEntryBlock(), body_->getEntryBlock().begin());
     return entry.CreateAlloca(entry.getInt64Ty());
   }

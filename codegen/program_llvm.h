@@ -49,6 +49,9 @@ struct AbiTypes {
   llvm::StructType* model;
 };
 
+/// Where tensor number `tensor` of a list has its size in `axis`.
+llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis);
+
 /// Reads the named dims of `function` from the shapes of `inputs`.
 Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const AbiTypes& abi, llvm::Value* inputs);
 

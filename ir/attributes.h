@@ -178,6 +178,37 @@ struct ScanAttr {
   bool operator==(const ScanAttr&) const = default;
 };
 
+/// A loop whose region emits values: each result stacks one row a step in a leading dim of `at_most`, after which the loop
+/// ends whatever its condition says. Rows of steps that did not run are unspecified.
+struct LoopAttr {
+  Dim at_most = -1;  ///< -1: nothing is emitted, and the loop has no such end
+  void visit(auto&& v) { v("at_most", at_most, Dim(-1)); }
+  bool operator==(const LoopAttr&) const = default;
+};
+
+/// Names a size that only a run can tell. `name` may be used in types and attributes from here to the end of the block.
+struct BindDimAttr {
+  std::string name;
+  Dim at_most;  ///< memory is planned for this many
+  void visit(auto&& v) {
+    v("name", name, std::string{});
+    v("at_most", at_most, Dim(-1));
+  }
+  bool operator==(const BindDimAttr&) const = default;
+};
+
+struct PositionsAttr {
+  Dim length;
+  void visit(auto&& v) { v("length", length, Dim(-1)); }
+  bool operator==(const PositionsAttr&) const = default;
+};
+
+struct ArgSortAttr {
+  bool descending = false;
+  void visit(auto&& v) { v("descending", descending, false); }
+  bool operator==(const ArgSortAttr&) const = default;
+};
+
 struct DimsAttr {
   Shape value;
   void visit(auto&& v) { v("value", value, Shape{}); }
@@ -201,8 +232,8 @@ struct KernelAttr {
   bool operator==(const KernelAttr&) const = default;
 };
 
-using Attr =
-    std::variant<NoAttr, CastAttr, ShapeAttr, TransposeAttr, SliceAttr, AxisAttr, PadAttr, GatherNdAttr, ScatterAttr,
-                 ReduceAttr, ContractAttr, ConvAttr, WindowAttr, ScanAttr, DimsAttr, IotaAttr, KernelAttr>;
+using Attr = std::variant<NoAttr, CastAttr, ShapeAttr, TransposeAttr, SliceAttr, AxisAttr, PadAttr, GatherNdAttr,
+                          ScatterAttr, ReduceAttr, ContractAttr, ConvAttr, WindowAttr, ScanAttr, LoopAttr, BindDimAttr,
+                          PositionsAttr, ArgSortAttr, DimsAttr, IotaAttr, KernelAttr>;
 
 }  // namespace seqc::ir

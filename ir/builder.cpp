@@ -1,6 +1,7 @@
 #include "ir/builder.h"
 
 #include "ir/error.h"
+#include "ir/named_dims.h"
 
 namespace seqc::ir {
 
@@ -92,15 +93,26 @@ Op* Builder::scan(Dim length, std::vector<Value*> carries, std::vector<Value*> s
   return op;
 }
 
-Op* Builder::loop(Value* trip_count, Value* condition, std::vector<Value*> carries, const Region& body) {
+Op* Builder::loop(Value* trip_count, Value* condition, std::vector<Value*> carries, const Region& body, Dim at_most) {
   std::vector<Value*> operands = {trip_count, condition};
   operands.insert(operands.end(), carries.begin(), carries.end());
   std::vector<Type> types = {{DType::i64, {}}};
   for (const Value* carry : carries) types.push_back(carry->type());
-  Op* op = block_->create(Opcode::Loop, std::move(operands), NoAttr{}, before_);
+  Op* op = block_->create(Opcode::Loop, std::move(operands), LoopAttr{std::move(at_most)}, before_);
   build_region(op, body, types);
   finish(op);
   return op;
+}
+
+Dim Builder::bind_dim(Value* size, const std::string& hint, Dim at_most) {
+  std::set<std::string> taken;
+  for (const auto& [name, op] : dim_binders(*function_)) taken.insert(name);
+  for (size_t i = 0; i < function_->body().argument_count(); ++i)
+    for (const Dim& dim : function_->body().argument(i)->shape()) dim.collect_symbols(taken);
+  std::string name = hint;
+  for (int i = 1; taken.contains(name); ++i) name = fmt::format("{}_{}", hint, i);
+  emit(Opcode::BindDim, {size}, BindDimAttr{name, std::move(at_most)});
+  return Dim::symbol(name);
 }
 
 Op* Builder::if_(Value* condition, const Region& then_body, const Region& else_body) {

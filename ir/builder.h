@@ -81,6 +81,12 @@ class Builder {
   Value* mul(Value* a, double b) { return mul(a, scalar_like(a, b)); }
 
   Value* iota(Dim length, DType type = DType::i64) { return emit(Opcode::Iota, {}, IotaAttr{length, type}); }
+  /// Names a size that a run computes: a new dim, called like `hint`, that the ops after this one may use.
+  Dim bind_dim(Value* size, const std::string& hint, Dim at_most);
+  Value* positions(Value* mask, Dim length) {
+    return emit(Opcode::Positions, {mask}, PositionsAttr{std::move(length)});
+  }
+  Value* arg_sort(Value* x, bool descending) { return emit(Opcode::ArgSort, {x}, ArgSortAttr{descending}); }
   Value* dims(Shape value) { return emit(Opcode::Dims, {}, DimsAttr{std::move(value)}); }
 
   Value* reshape(Value* x, Shape shape);
@@ -107,8 +113,9 @@ class Builder {
   /// then the values to emit. Results: final carries, then emitted values stacked over the steps.
   Op* scan(Dim length, std::vector<Value*> carries, std::vector<Value*> scanned, const Region& body,
            bool reverse = false);
-  /// See Opcode::Loop. The region gets the step (i64), then the carries; it returns the condition, then the carries.
-  Op* loop(Value* trip_count, Value* condition, std::vector<Value*> carries, const Region& body);
+  /// See Opcode::Loop. The region gets the step (i64), then the carries; it returns the condition, then the carries, then
+  /// the values to emit. Results: final carries, then emitted values in the first rows of `at_most`.
+  Op* loop(Value* trip_count, Value* condition, std::vector<Value*> carries, const Region& body, Dim at_most = -1);
   Op* if_(Value* condition, const Region& then_body, const Region& else_body);
 
   void yield(std::vector<Value*> values) { create(Opcode::Yield, std::move(values)); }

@@ -251,6 +251,20 @@ Type infer_scatter_nd(const Op& op) {
   return x->type();
 }
 
+Type infer_positions(const Op& op) {
+  const Dim& length = op.as<PositionsAttr>().length;
+  need_rank(op.operand(0), 1);
+  need(op.operand(0)->dtype() == DType::boolean, fmt::format("got {}, expected bool", op.operand(0)->type().str()));
+  need(!(length.is_constant() && length.constant() < 0), fmt::format("got length {}, expected >= 0", length.str()));
+  return {DType::i64, {length}};
+}
+
+Type infer_arg_sort(const Op& op) {
+  const Value* x = op.operand(0);
+  need(x->rank() >= 2, fmt::format("got {}, expected [..., rows, elements]", x->type().str()));
+  return {DType::i64, Shape(x->shape().begin(), x->shape().end() - 1)};
+}
+
 // --- reductions --------------------------------------------------------------------------------------------------
 
 Type infer_reduce(const Op& op) {
@@ -422,7 +436,12 @@ std::vector<Type> infer_loop(const Op& op) {
   need(op.operand(1)->type() == condition,
        fmt::format("got condition {}, expected bool[]", op.operand(1)->type().str()));
   need_count(op.region().argument_count(), op.operands().size() - 1, "region arguments");
-  need_count(values.size(), op.operands().size() - 1, "yielded values");
+  const size_t carries = op.operands().size() - 2;
+  need(values.size() >= carries + 1,
+       fmt::format("got {} yielded values, expected a condition and {} carries", values.size(), carries));
+  const Dim& at_most = op.as<LoopAttr>().at_most;
+  need(values.size() == carries + 1 || !(at_most == Dim(-1)),
+       "emits values, expected at_most, the most steps it takes");
   need(values[0]->type() == condition,
        fmt::format("got yielded condition {}, expected bool[]", values[0]->type().str()));
   need(op.region().argument(0)->type() == count, "expected the first region argument to be the step, i64[]");
@@ -432,7 +451,23 @@ std::vector<Type> infer_loop(const Op& op) {
     need_carry(i - 2, op.region().argument(i - 1), op.operand(i));
     types.push_back(op.operand(i)->type());
   }
+  for (size_t i = carries + 1; i < values.size(); ++i) {
+    Shape shape = values[i]->shape();
+    shape.insert(shape.begin(), at_most);
+    types.push_back({values[i]->dtype(), std::move(shape)});
+  }
   return types;
+}
+
+Type infer_bind_dim(const Op& op) {
+  const auto& attr = op.as<BindDimAttr>();
+  const Type size{DType::i64, {}};
+  need(op.operand(0)->type() == size, fmt::format("got size {}, expected i64[]", op.operand(0)->type().str()));
+  need(!attr.name.empty() && Dim::parse(attr.name).is_symbol(),
+       fmt::format("got name \"{}\", expected the name of a dim", attr.name));
+  need(!(attr.at_most.is_constant() && attr.at_most.constant() < 0),
+       fmt::format("got at_most {}, expected >= 0", attr.at_most.str()));
+  return size;
 }
 
 std::vector<Type> infer_if(const Op& op) {
@@ -538,6 +573,8 @@ std::vector<Type> infer(const Op& op) {
     case Opcode::GatherElements: return {infer_gather_elements(op)};
     case Opcode::GatherNd: return {infer_gather_nd(op)};
     case Opcode::ScatterNd: return {infer_scatter_nd(op)};
+    case Opcode::Positions: return {infer_positions(op)};
+    case Opcode::ArgSort: return {infer_arg_sort(op)};
     case Opcode::Reduce: return {infer_reduce(op)};
     case Opcode::Contract: return infer_contract(op);
     case Opcode::Pack: return {infer_pack(op)};
@@ -546,6 +583,7 @@ std::vector<Type> infer(const Op& op) {
     case Opcode::Scan: return infer_scan(op);
     case Opcode::Loop: return infer_loop(op);
     case Opcode::If: return infer_if(op);
+    case Opcode::BindDim: return {infer_bind_dim(op)};
     case Opcode::Kernel: return infer_kernel(op);
     case Opcode::Yield:
     case Opcode::Return: return {};

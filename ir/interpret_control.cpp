@@ -1,4 +1,5 @@
 // Blocks, regions and control ops: an environment of values, and what scan, loop, if and kernel do with it.
+#include <algorithm>
 #include <unordered_map>
 
 #include "ir/interpret_ops.h"
@@ -8,7 +9,7 @@ namespace {
 
 class Run {
  public:
-  explicit Run(const DimBindings& dims) : dims_(dims) {}
+  explicit Run(DimBindings dims) : dims_(std::move(dims)) {}
 
   /// Binds the block's arguments and evaluates its ops; returns the operands of its terminator.
   Tensors block(const Block& block, Tensors arguments) {
@@ -67,6 +68,7 @@ class Run {
       case Opcode::Loop: return loop(op);
       case Opcode::If: return block(op.region(get(op.operand(0)).integer(0) != 0 ? 0 : 1), {});
       case Opcode::Kernel: return block(op.region(), {});
+      case Opcode::BindDim: return {bind_dim(op)};
       case Opcode::Yield:
       case Opcode::Return: break;  // handled by block
 #define SEQC_EVALUATED_Unary(id) case Opcode::id:
@@ -97,13 +99,7 @@ class Run {
         fail(ErrorKind::BadInput, "{}: scan: got scanned {}, expected leading dim {} = {}", op.location(),
              value.type_str(), attr.length.str(), length);
 
-    const auto& yielded = op.region().terminator()->operands();
-    Tensors emitted;
-    for (size_t i = carries; i < yielded.size(); ++i) {
-      Sizes shape = evaluate_shape(yielded[i]->shape(), dims_);
-      shape.insert(shape.begin(), length);
-      emitted.emplace_back(yielded[i]->dtype(), shape);
-    }
+    Tensors emitted = emitted_values(op, carries, length);
     for (int64_t t = 0; t < length; ++t) {
       const int64_t at = attr.reverse ? length - 1 - t : t;
       Tensors arguments = std::move(state);
@@ -116,18 +112,49 @@ class Run {
     return state;
   }
 
+  /// As a scan, while the condition holds; emitted values have room for the most steps.
   Tensors loop(const Op& op) {
     Tensors state = operands(op);
-    const int64_t count = state[0].integer(0);
+    int64_t count = state[0].integer(0);
     bool condition = state[1].integer(0) != 0;
     state.erase(state.begin(), state.begin() + 2);
+    const size_t carries = state.size();
+    Tensors emitted;
+    if (const Dim& at_most = op.as<LoopAttr>().at_most; !(at_most == Dim(-1))) {
+      const int64_t rows = at_most.evaluate(dims_);
+      count = std::min(count, rows);
+      emitted = emitted_values(op, carries + 1, rows);
+    }
     for (int64_t step = 0; step < count && condition; ++step) {
       state.insert(state.begin(), Tensor::scalar_int(DType::i64, step));
       state = block(op.region(), std::move(state));
       condition = state[0].integer(0) != 0;
       state.erase(state.begin());
+      for (size_t i = 0; i < emitted.size(); ++i) set_element(emitted[i], step, state[carries + i]);
+      state.resize(carries);
     }
+    state.insert(state.end(), emitted.begin(), emitted.end());
     return state;
+  }
+
+  /// Zeros for what a region yields from its operand `first` on, `rows` of each.
+  Tensors emitted_values(const Op& op, size_t first, int64_t rows) const {
+    const auto& yielded = op.region().terminator()->operands();
+    Tensors emitted;
+    for (size_t i = first; i < yielded.size(); ++i) {
+      Sizes shape = evaluate_shape(yielded[i]->shape(), dims_);
+      shape.insert(shape.begin(), rows);
+      emitted.emplace_back(yielded[i]->dtype(), shape);
+    }
+    return emitted;
+  }
+
+  Tensor bind_dim(const Op& op) {
+    const auto& attr = op.as<BindDimAttr>();
+    const int64_t most = attr.at_most.evaluate(dims_);
+    const int64_t size = std::clamp<int64_t>(get(op.operand(0)).integer(0), 0, std::max<int64_t>(most, 0));
+    dims_[attr.name] = size;
+    return Tensor::scalar_int(DType::i64, size);
   }
 
   /// x[i], and its assignment.
@@ -139,7 +166,7 @@ class Run {
     store_view(x, i * value.count(), row_major_strides(value.shape()), value);
   }
 
-  const DimBindings& dims_;
+  DimBindings dims_;
   std::unordered_map<const Value*, Tensor> values_;
 };
 

@@ -18,7 +18,7 @@ Tensor cast(const Tensor& a, DType to);
 Tensor binary(Opcode code, const Tensor& a, const Tensor& b);
 Tensor ternary(Opcode code, const Tensor& a, const Tensor& b, const Tensor& c);
 
-// data movement (interpret_movement.cpp, interpret_gather.cpp)
+// data movement (interpret_movement.cpp, interpret_gather.cpp, interpret_order.cpp)
 Tensor iota(int64_t length, DType type);
 Tensor reshape(const Tensor& x, const Sizes& shape);
 Tensor transpose(const Tensor& x, const TransposeAttr& attr);
@@ -29,6 +29,8 @@ Tensor gather(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_elements(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_nd(const Tensor& x, const Tensor& index, int64_t batch_dims);
 Tensor scatter_nd(const Tensor& x, const Tensor& index, const Tensor& updates, ScatterKind kind);
+Tensor positions(const Tensor& mask, int64_t length);
+Tensor arg_sort(const Tensor& x, bool descending);
 
 // reductions (interpret_reduce.cpp, interpret_contract.cpp, interpret_window.cpp)
 Tensor reduce(const Tensor& x, const ReduceAttr& attr);

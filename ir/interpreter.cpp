@@ -58,6 +58,8 @@ Tensors evaluate_op(const Op& op, const Tensors& in, const DimBindings& dims) {
     case Opcode::GatherElements: return {gather_elements(in[0], in[1], op.as<AxisAttr>().axis)};
     case Opcode::GatherNd: return {gather_nd(in[0], in[1], op.as<GatherNdAttr>().batch_dims)};
     case Opcode::ScatterNd: return {scatter_nd(in[0], in[1], in[2], op.as<ScatterAttr>().kind)};
+    case Opcode::Positions: return {positions(in[0], sizes({op.as<PositionsAttr>().length})[0])};
+    case Opcode::ArgSort: return {arg_sort(in[0], op.as<ArgSortAttr>().descending)};
     case Opcode::Reduce: return {reduce(in[0], op.as<ReduceAttr>())};
     case Opcode::Contract: return contract(in, op.as<ContractAttr>(), dims);
     case Opcode::Pack: return {pack(in, op.as<ContractAttr>())};
@@ -66,6 +68,7 @@ Tensors evaluate_op(const Op& op, const Tensors& in, const DimBindings& dims) {
     case Opcode::Scan:
     case Opcode::Loop:
     case Opcode::If:
+    case Opcode::BindDim:
     case Opcode::Kernel:
     case Opcode::Yield:
     case Opcode::Return: break;

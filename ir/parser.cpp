@@ -328,6 +328,7 @@ class Parser : public TokenReader {
   }
 
   void loop(Op& op, int level) {
+    op.set_attr(attributes(op.attr(), op.info().mnemonic));
     const Token step = local();
     need("<");
     std::vector<Value*> operands = {operand()};
@@ -342,13 +343,15 @@ class Parser : public TokenReader {
     block(region, level + 1, mark);
   }
 
-  /// In a scan `yield carries emit values`, in a loop `yield carries while condition`, elsewhere `yield values`.
+  /// In a scan `yield carries emit values`, in a loop `yield carries emit values while condition`, elsewhere `yield values`.
   void yield(Op& op) {
     const Op* owner = op.parent()->parent_op();
+    const bool in_loop = owner && owner->code() == Opcode::Loop, in_scan = owner && owner->code() == Opcode::Scan;
     const Token where = peek();
     std::vector<Value*> values = operands();
-    if (owner && owner->code() == Opcode::Scan) {
-      const auto carries = static_cast<size_t>(owner->as<ScanAttr>().carries);
+    if (in_scan || in_loop) {
+      const size_t carries =
+          in_loop ? owner->operands().size() - 2 : static_cast<size_t>(owner->as<ScanAttr>().carries);
       if (values.size() != carries)
         error(where,
               fmt::format("got {} carries, expected {} (what is emitted follows 'emit')", values.size(), carries));
@@ -356,7 +359,8 @@ class Parser : public TokenReader {
         const auto emitted = operands();
         values.insert(values.end(), emitted.begin(), emitted.end());
       }
-    } else if (owner && owner->code() == Opcode::Loop) {
+    }
+    if (in_loop) {
       need("while");
       values.insert(values.begin(), operand());
     }

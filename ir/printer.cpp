@@ -231,21 +231,25 @@ class Printer {
     bindings("in", op, split, count, split);
   }
 
-  /// `loop %i < %count while %go carry(%a = %a0)`.
+  /// `loop {at_most=T} %i < %count while %go carry(%a = %a0)`.
   void loop_operands(const Op& op) {
     const bool has_step = op.region_count() > 0 && op.region().argument_count() > 0;
+    out_ += attributes_text(op);
     out_ += fmt::format(" {} < {} while {}", has_step ? names_[op.region().argument(0)] : "?",
                         list(op.operands(), 0, 1), list(op.operands(), 1, 2));
     bindings("carry", op, 2, op.operands().size(), 1);
   }
 
-  /// In a scan `yield %carry emit %y`, in a loop `yield %carry while %go`, elsewhere `yield %a`.
+  /// In a scan `yield %carry emit %y`, in a loop `yield %carry emit %y while %go`, elsewhere `yield %a`.
   void yield_operands(const Op& op) {
     const Op* owner = op.parent() ? op.parent()->parent_op() : nullptr;
     const size_t count = op.operands().size();
     size_t begin = 0, end = count;
     if (owner && owner->code() == Opcode::Scan) end = carries(*owner, count);
-    if (owner && owner->code() == Opcode::Loop) begin = std::min<size_t>(1, count);
+    if (owner && owner->code() == Opcode::Loop) {
+      begin = std::min<size_t>(1, count);
+      end = std::min(count, std::max<size_t>(owner->operands().size(), 2) - 1);
+    }
     if (end > begin) out_ += " " + list(op.operands(), begin, end);
     if (end < count) out_ += " emit " + list(op.operands(), end, count);
     if (begin > 0) out_ += " while " + list(op.operands(), 0, 1);

@@ -54,17 +54,18 @@ class Verifier {
              type.str());
   }
 
-  /// The named dims that the arguments bind; no other name has a value when the function runs.
+  /// The named dims that the arguments bind; others get a value by bind_dim.
   void collect_dims() {
     for (size_t i = 0; i < function_.body().argument_count(); ++i)
       for (const Dim& dim : function_.body().argument(i)->shape()) dim.collect_symbols(bound_dims_);
+    every_dim_ = bound_dims_;
   }
 
   /// `used` are the names in an op's types and attributes, or those of the arguments of a region.
   void check_bound(const Op* op, const std::set<std::string>& used) {
     for (const std::string& name : used)
       if (!bound_dims_.contains(name))
-        report(op, "got dim {}, expected names that the function's arguments have", name);
+        report(op, "got dim {}, expected names that the function's arguments or a bind_dim before it give", name);
   }
 
   void check_names(const std::vector<std::string>& names, std::string_view what) {
@@ -116,6 +117,7 @@ class Verifier {
   /// Checks the ops of a block. Values become visible as they are defined and vanish at its end.
   void check_block(const Block& block, const Op* owner) {
     std::vector<const Value*> defined;
+    std::vector<std::string> names;  // of dims
     const Opcode end = owner ? Opcode::Yield : Opcode::Return;
     if (block.empty() || block.ops().back()->code() != end)
       report(owner           ? owner
@@ -134,8 +136,20 @@ class Verifier {
         visible_.insert(op->result(i));
         defined.push_back(op->result(i));
       }
+      if (op->code() == Opcode::BindDim) bind_dim(*op, names);
     }
     for (const Value* value : defined) visible_.erase(value);
+    for (const std::string& name : names) bound_dims_.erase(name);
+  }
+
+  /// A dim has one meaning in the whole function.
+  void bind_dim(const Op& op, std::vector<std::string>& names) {
+    const auto* attr = std::get_if<BindDimAttr>(&op.attr());
+    if (!attr) return;
+    if (!every_dim_.insert(attr->name).second)
+      return report(&op, "got dim {} again, expected a name that nothing else binds", attr->name);
+    bound_dims_.insert(attr->name);
+    names.push_back(attr->name);
   }
 
   // --- ops -------------------------------------------------------------------------------------------------------
@@ -217,7 +231,8 @@ class Verifier {
 
   const Function& function_;
   std::vector<Diagnostic> diagnostics_;
-  std::set<std::string> bound_dims_;
+  std::set<std::string> bound_dims_;  ///< at the op being checked
+  std::set<std::string> every_dim_;
   std::set<const Value*> visible_;  ///< at the op being checked
   std::set<const Value*> known_;    ///< every value of the function
   std::map<const Value*, std::vector<const Op*>> uses_;

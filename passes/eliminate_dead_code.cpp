@@ -2,6 +2,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ir/named_dims.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
 #include "passes/rewrite.h"
@@ -15,15 +16,18 @@ using namespace ir;
 /// is needed when its result or its argument is, so a carry that feeds only itself is not.
 class Liveness {
  public:
-  explicit Liveness(const Function& f) {
+  explicit Liveness(const Function& f) : binders_(dim_binders(f)) {
+    for (const Value* value : f.body().terminator()->operands()) mark_binders(value->shape());
     mark_all(f.body().terminator()->operands());
     while (!pending_.empty()) {
       const Value* value = pending_.back();
       pending_.pop_back();
-      if (const Op* op = value->op())
+      if (const Op* op = value->op()) {
         mark_sources_of_result(op, static_cast<size_t>(value->index()));
-      else
+        mark_binders(*op);
+      } else {
         mark_sources_of_argument(value);
+      }
     }
   }
 
@@ -42,6 +46,19 @@ class Liveness {
     for (const Value* value : values) mark(value);
   }
 
+  /// What gives the named dims that `op` uses their values.
+  void mark_binders(const Op& op) {
+    if (binders_.empty()) return;
+    for (const std::string& name : symbols_of(op))
+      if (const auto it = binders_.find(name); it != binders_.end()) mark(it->second->result());
+  }
+  void mark_binders(const Shape& shape) {
+    std::set<std::string> names;
+    for (const Dim& dim : shape) dim.collect_symbols(names);
+    for (const std::string& name : names)
+      if (const auto it = binders_.find(name); it != binders_.end()) mark(it->second->result());
+  }
+
   void mark_sources_of_result(const Op* op, size_t i) {
     const auto yielded = [&](size_t region, size_t k) { return op->region(region).terminator()->operand(k); };
     switch (op->code()) {
@@ -53,7 +70,7 @@ class Liveness {
       case Opcode::Loop:
         mark(op->operand(0));
         mark(op->operand(1));
-        mark(op->operand(i + 2));
+        if (i + 2 < op->operands().size()) mark(op->operand(i + 2));
         mark(yielded(0, 0));
         mark(yielded(0, i + 1));
         break;
@@ -84,6 +101,7 @@ class Liveness {
     }
   }
 
+  const std::map<std::string, Op*> binders_;
   std::unordered_set<const Value*> live_;
   std::vector<const Value*> pending_;
 };
@@ -151,7 +169,7 @@ class Sweep {
     std::vector<bool> carry(carries);
     for (size_t i = 0; i < carries; ++i) carry[i] = live_(body.argument(first + i)) || live_(op->result(i));
     const auto keep_yielded = [&](size_t i) {
-      return i < first || (i < first + carries ? carry[i - first] : live_(op->result(i)));
+      return i < first || (i < first + carries ? carry[i - first] : live_(op->result(i - first)));
     };
     const auto keep_argument = [&](size_t i) {
       return i < first || (i < first + carries ? carry[i - first] : live_(body.argument(i)));

@@ -5,6 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "passes/kernel_classes.h"
 #include "passes/pass.h"
 
@@ -47,6 +48,8 @@ KernelKind kernel_kind(Opcode root) {
     case Opcode::Concat:
     case Opcode::ScatterNd:
     case Opcode::Pack:
+    case Opcode::Positions:
+    case Opcode::ArgSort:
     case Opcode::Dims: return KernelKind::Move;
     default: return KernelKind::Map;
   }
@@ -63,7 +66,8 @@ struct Group {
 /// Forms the kernels of one block; its regions are done already.
 class BlockFormer {
  public:
-  explicit BlockFormer(Block& block) : block_(block), ops_(block.op_list()) {
+  BlockFormer(Block& block, const std::map<std::string, Op*>& binders)
+      : block_(block), binders_(binders), ops_(block.op_list()) {
     for (size_t i = 0; i < ops_.size(); ++i) position_[ops_[i]] = i;
   }
 
@@ -204,12 +208,18 @@ class BlockFormer {
 
   // --- dependencies -------------------------------------------------------------------------------------------------
 
-  /// Values that an op reads, those read inside its regions included.
-  static std::vector<Value*> reads(const Op& op) {
-    std::vector<Value*> values = op.operands();
-    for (size_t i = 0; i < op.region_count(); ++i)
-      walk(op.region(i),
-           [&](const Op* inner) { values.insert(values.end(), inner->operands().begin(), inner->operands().end()); });
+  /// Values that an op reads, those read inside its regions and those that bind its dims included.
+  std::vector<Value*> reads(const Op& op) const {
+    std::vector<Value*> values;
+    const auto add = [&](const Op* inner) {
+      values.insert(values.end(), inner->operands().begin(), inner->operands().end());
+      if (binders_.empty()) return;
+      for (const std::string& name : symbols_of(*inner))
+        if (const auto it = binders_.find(name); it != binders_.end() && it->second != inner)
+          values.push_back(it->second->result());
+    };
+    add(&op);
+    for (size_t i = 0; i < op.region_count(); ++i) walk(op.region(i), add);
     return values;
   }
 
@@ -333,6 +343,7 @@ class BlockFormer {
   }
 
   Block& block_;
+  const std::map<std::string, Op*>& binders_;
   std::vector<Op*> ops_;
   std::map<const Op*, size_t> position_;
   std::set<Op*> inlined_;
@@ -352,6 +363,7 @@ bool is_storable(const Value* value, const Block& block, bool from_control) {
       if (op->code() == Opcode::Kernel) return true;
       if (!from_control) return false;
       if (op->code() == Opcode::If) return true;
+      if (op->code() == Opcode::Loop) return value->index() + 2 >= static_cast<int>(op->operands().size());
       return op->code() == Opcode::Scan && value->index() >= op->as<ScanAttr>().carries;
     default: return true;
   }
@@ -364,11 +376,13 @@ void legalize_terminator(Block& block) {
   const Op* parent = block.parent_op();
   if (parent && parent->code() == Opcode::Kernel) return;
   // The carries of a loop live elsewhere than what it emits, so one value may be both.
-  const size_t carries = parent && parent->code() == Opcode::Scan ? parent->as<ScanAttr>().carries : 0;
+  size_t first_emitted = 0;
+  if (parent && parent->code() == Opcode::Scan) first_emitted = static_cast<size_t>(parent->as<ScanAttr>().carries);
+  if (parent && parent->code() == Opcode::Loop) first_emitted = parent->operands().size() - 1;
   const bool in_loop = parent && (parent->code() == Opcode::Scan || parent->code() == Opcode::Loop);
   std::set<Value*> taken;
   for (size_t i = 0; i < terminator->operands().size(); ++i) {
-    if (i == carries) taken.clear();
+    if (i == first_emitted) taken.clear();
     Value* value = terminator->operand(i);
     Value* root = strip_reshapes(value);
     if (is_storable(root, block, !in_loop) && taken.insert(root).second) continue;
@@ -382,13 +396,13 @@ void legalize_terminator(Block& block) {
   }
 }
 
-void form(Block& block, bool& changed) {
+void form(Block& block, const std::map<std::string, Op*>& binders, bool& changed) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), changed);
+    for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), binders, changed);
   }
   legalize_terminator(block);
-  changed = BlockFormer(block).run() || changed;
+  changed = BlockFormer(block, binders).run() || changed;
 }
 
 }  // namespace
@@ -398,7 +412,7 @@ void form(Block& block, bool& changed) {
 /// After: everything else. Exact. Does not fire on: views (reshapes, contiguous slices), control flow.
 bool form_kernels(Function& f, PassContext&) {
   bool changed = false;
-  form(f.body(), changed);
+  form(f.body(), dim_binders(f), changed);
   return changed;
 }
 

@@ -2,6 +2,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ir/named_dims.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 
@@ -58,15 +59,35 @@ const Op* ancestor_in(const Block& body, const Op* op) {
   return op;
 }
 
+std::set<std::string> dims_bound_in(const Block& body) {
+  std::set<std::string> names;
+  walk(body, [&](const Op* op) {
+    if (op->code() == Opcode::BindDim) names.insert(op->as<BindDimAttr>().name);
+  });
+  return names;
+}
+
+/// True if the op, or one in its regions, uses one of the named dims.
+bool uses_any(const Op* op, const std::set<std::string>& names) {
+  if (names.empty()) return false;
+  for (const std::string& name : symbols_of(*op))
+    if (names.contains(name)) return true;
+  for (size_t i = 0; i < op->region_count(); ++i)
+    for (const auto& inner : op->region(i).ops())
+      if (uses_any(inner.get(), names)) return true;
+  return false;
+}
+
 /// Moves what `body` need not repeat in front of `loop`.
 bool hoist_out_of(Block& body, Op* loop) {
   const bool runs = runs_at_least_once(loop);
+  const std::set<std::string> bound = dims_bound_in(body);
   // An op is invariant when all it reads is defined outside or invariant itself.
   std::unordered_set<const Op*> invariant;
   std::vector<Op*> candidates;
   for (Op* op : body.op_list()) {
-    if (is_terminator(op) || op->code() == Opcode::Kernel) continue;
-    bool stays = !runs && reads_on_trust(op);
+    if (is_terminator(op) || op->code() == Opcode::Kernel || op->code() == Opcode::BindDim) continue;
+    bool stays = (!runs && reads_on_trust(op)) || uses_any(op, bound);
     for_each_operand(op, [&](const Value* value) {
       if (stays || value->is_constant() || !is_defined_inside(value, body)) return;
       for (size_t i = 0; i < op->region_count(); ++i)

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
 #include "passes/rewrite.h"
@@ -236,7 +237,7 @@ bool hoist_block(Block& block) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
     for (size_t i = 0; i < op->region_count(); ++i) changed |= hoist_block(op->region(i));
-    if (op->code() != Opcode::Scan) continue;
+    if (op->code() != Opcode::Scan || binds_dims(op->region())) continue;
     const ScanView scan(op);
     const Plan plan(scan);
     if (plan.ops().empty()) continue;
@@ -254,7 +255,7 @@ bool hoist_block(Block& block) {
 ///   scan x: contract "ni,ji->nj" x[t] w + b    becomes    contract "tni,ji->tnj" x w + b, scanned
 /// Before: fuse-gates. After: hoist-invariants. Exact: reassociates nothing.
 /// Does not fire on: carried operands, nested regions, scans without a contraction on their inputs (cheap arithmetic
-/// alone stays, as its results for all steps would go through memory).
+/// alone stays, as its results for all steps would go through memory), scans that bind dims (their sizes differ by step).
 bool hoist_projections(Function& f, PassContext&) { return hoist_block(f.body()); }
 
 }  // namespace seqc::passes

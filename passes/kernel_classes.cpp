@@ -37,6 +37,8 @@ KernelRole role(const Op& op) {
     case Opcode::Dims:
     case Opcode::Concat:
     case Opcode::ScatterNd:
+    case Opcode::Positions:
+    case Opcode::ArgSort:
     case Opcode::Reduce:
     case Opcode::Contract:
     case Opcode::Pack:

@@ -53,6 +53,7 @@ bool scan_of_one(Op* op, Builder& b) {
 
 bool simplify_loop(Op* op, Builder& b) {
   const CarryView loop(op);
+  if (static_cast<int64_t>(op->result_count()) > loop.carries()) return false;
   const Tensor *trips = single_element(op->operand(0)), *condition = single_element(op->operand(1));
   std::vector<Value*> initial;
   for (int64_t i = 0; i < loop.carries(); ++i) initial.push_back(loop.initial(i));

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/named_dims.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
 #include "passes/rewrite.h"
@@ -16,7 +17,7 @@ bool holds_heavy_op(const Block& block) {
 }
 
 bool pays(const ScanView& scan, const PassContext& context) {
-  if (!scan.length().is_constant() || scan.length().constant() < 1) return false;
+  if (!scan.length().is_constant() || scan.length().constant() < 1 || binds_dims(scan.body())) return false;
   const int64_t steps = scan.length().constant();
   if (steps > context.max_unrolled_ops) return false;
   return steps == 1 || (!holds_heavy_op(scan.body()) && steps * count_ops(scan.body()) <= context.max_unrolled_ops);

@@ -84,7 +84,10 @@ std::vector<Port> ports_of(const seqc_port* ports, int32_t count) {
   std::vector<Port> result;
   for (const seqc_port& port : std::span(ports, static_cast<size_t>(count))) {
     Port& added = result.emplace_back(Port{port.name, {static_cast<ir::DType>(port.dtype), {}}});
-    for (int32_t axis = 0; axis < port.rank; ++axis) added.type.shape.push_back(ir::Dim::parse(port.dims[axis]));
+    for (int32_t axis = 0; axis < port.rank; ++axis) {
+      const std::string_view text = port.dims[axis];  // "n", or "n<=2*T"
+      added.type.shape.push_back(ir::Dim::parse(text.substr(0, text.find("<="))));
+    }
   }
   return result;
 }

@@ -5,6 +5,8 @@
  *   2. model->prepare(inputs, outputs, &bytes): checks the inputs, fills in dtype, rank and shape of every output and says
  *      how many bytes of workspace a run needs for these shapes;
  *   3. point each output's data at memory of its size, and run(inputs, outputs, workspace, NULL).
+ * Sizes of outputs that the values of the inputs decide (see seqc_port) are the largest possible ones after prepare; run
+ * writes the true ones into the outputs' shapes, and packs the data accordingly.
  * Step 2 need only be repeated when a shape changes. `run` allocates nothing, locks nothing and never fails after a
  * successful prepare. One model may run in many threads at once, each with a workspace of its own.
  */
@@ -52,7 +54,8 @@ typedef struct seqc_port {
   const char* name;
   int32_t dtype;
   int32_t rank;
-  /* One text a dim: a number ("128"), a name ("N"), or an expression of names ("2*T + 1"). */
+  /* One text a dim: a number ("128"), a name ("N"), or an expression of names ("2*T + 1"). In outputs
+   * also a size that only a run can tell with the largest it can be ("n<=2*T"). */
   const char* dims[SEQC_MAX_RANK];
 } seqc_port;
 
@@ -86,7 +89,7 @@ typedef struct seqc_model {
   const seqc_port* inputs;
   const seqc_port* outputs;
   int32_t (*prepare)(const seqc_tensor* inputs, seqc_tensor* outputs, size_t* workspace_bytes);
-  void (*run)(const seqc_tensor* inputs, const seqc_tensor* outputs, void* workspace, const seqc_threads* threads);
+  void (*run)(const seqc_tensor* inputs, seqc_tensor* outputs, void* workspace, const seqc_threads* threads);
 } seqc_model;
 
 /* A built library NAME.so/.a exports `const seqc_model* NAME_model(void)` and, for those who load it by path,

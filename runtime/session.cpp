@@ -15,6 +15,15 @@ std::vector<seqc_tensor> views(const std::vector<ir::Tensor>& tensors) {
   return result;
 }
 
+/// The part of an output that a run filled.
+ir::Tensor shrunk(ir::Tensor tensor, const seqc_tensor& filled) {
+  const std::vector<int64_t> shape(filled.shape, filled.shape + filled.rank);
+  if (shape == tensor.shape()) return tensor;
+  ir::Tensor result(tensor.dtype(), shape);
+  std::memcpy(result.mutable_bytes(), tensor.bytes(), result.byte_size());
+  return result;
+}
+
 std::string dims_text(const ir::DimBindings& dims) {
   std::string text;
   for (const auto& [name, value] : dims) text += fmt::format("{}{}={}", text.empty() ? " at " : ", ", name, value);
@@ -49,6 +58,7 @@ std::vector<ir::Tensor> Session::run(const std::vector<ir::Tensor>& inputs) {
          "input \"{}\": got another value than the program was compiled for; compile the model again for this one",
          program_->inputs()[static_cast<size_t>(SEQC_STATUS_INPUT(status))].name);
   SEQC_CHECK(status == SEQC_OK, "run after prepare gave status {}", status);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = shrunk(std::move(outputs[i]), output_views[i]);
   return outputs;
 }
 
@@ -102,7 +112,7 @@ int32_t Session::compare(std::span<const seqc_tensor> inputs) const noexcept {
   return SEQC_OK;
 }
 
-int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<const seqc_tensor> outputs) noexcept {
+int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs) noexcept {
   if (!prepared_ || outputs.size() != output_types_.size()) return SEQC_BAD_SHAPE;
   if (const int32_t status = compare(inputs); status != SEQC_OK) return status;
   for (const auto& [i, value] : fixed_)

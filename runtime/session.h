@@ -24,14 +24,15 @@ class Session {
   /// Gets ready for inputs of these types and shapes; their data is not looked at. Does nothing when they are those of
   /// the last time. Throws Error(BadInput) as run does, and when the run would need more memory than there is.
   void prepare(std::span<const seqc_tensor> inputs);
-  /// After prepare: type and shape of each output; no data.
+  /// After prepare: type and (largest) shape of each output; no data.
   const std::vector<seqc_tensor>& output_types() const { return output_types_; }
   const ir::DimBindings& dims() const { return dims_; }
   size_t workspace_bytes() const { return workspace_bytes_; }
 
   /// Runs with inputs of the types that were prepared and outputs with memory for output_types(). Returns SEQC_OK, or a
-  /// status (see seqc.h) when an input is not as prepared; then nothing is written. Allocates and locks nothing.
-  int32_t run(std::span<const seqc_tensor> inputs, std::span<const seqc_tensor> outputs) noexcept;
+  /// status (see seqc.h) when an input is not as prepared; then nothing is written. Where the run decides an output's
+  /// shape, it is written into `outputs`. Allocates and locks nothing.
+  int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs) noexcept;
 
   const Program& program() const { return *program_; }
   int32_t threads() const { return pool_.count(); }

@@ -1,4 +1,5 @@
 // What is known of values while importing: folding by interpretation, and contents becoming tensors.
+#include <algorithm>
 #include <cmath>
 
 #include "frontend/onnx/contents.h"
@@ -22,6 +23,20 @@ bool has_symbols(const ir::Attr& attr) {
   ir::Attr copy = attr;
   std::visit([&](auto& alternative) { alternative.visit(look); }, copy);
   return found;
+}
+
+/// A builder at the first place where all `names` have values: the top of the function, or behind the last `bind_dim` of
+/// one of them.
+Builder first_builder_for(ir::Function& function, const std::set<std::string>& names) {
+  ir::Op* last = nullptr;
+  walk(function.body(), [&](ir::Op* op) {
+    if (op->code() == Opcode::BindDim && names.contains(op->as<ir::BindDimAttr>().name)) last = op;
+  });
+  ir::Block& block = last ? *last->parent() : function.body();
+  const auto& ops = block.ops();
+  auto next = ops.begin();
+  if (last) next = std::next(std::find_if(ops.begin(), ops.end(), [&](const auto& op) { return op.get() == last; }));
+  return Builder(function, block, next == ops.end() ? nullptr : next->get());
 }
 
 }  // namespace
@@ -52,9 +67,8 @@ Value* ModelContext::materialize(Item& item, const std::string& location) {
   if (item.value) return item.value;
   SEQC_CHECK(item.contents, "{}: a value without contents", location);
   if (auto tensor = to_tensor(*item.contents)) return item.value = function.constant(*std::move(tensor));
-  // At the top of the function every block sees it, so that one `dims` serves all users.
-  const auto& ops = function.body().ops();
-  Builder builder(function, function.body(), ops.empty() ? nullptr : ops.front().get());
+  // As far up as its names have values, so that one `dims` serves all users.
+  Builder builder = first_builder_for(function, symbols(item.contents->values));
   builder.set_location(location);
   Value* value = builder.dims(item.contents->values);
   value = builder.reshape(value, Shape(item.contents->shape.begin(), item.contents->shape.end()));

@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include "frontend/onnx/contents.h"
+#include "ir/named_dims.h"
 
 namespace seqc::frontend {
 
@@ -190,6 +191,9 @@ int64_t Node::axis(int64_t axis, int64_t rank, std::string_view what) const {
 }
 
 void Node::needs_dims(const std::set<std::string>& names, std::string_view why) const {
+  const auto binders = ir::dim_binders(graph_.model().function);
+  for (const std::string& name : names)
+    if (binders.contains(name)) unsupported("{}; {} is a size that only a run can tell", why, name);
   std::string remedy;
   for (const std::string& name : names) remedy += fmt::format("{}--dim {}=...", remedy.empty() ? "" : ", ", name);
   throw Error(ErrorKind::NeedsDims, fmt::format("{}: {}; give numbers to the named dims: {}", where(), why, remedy));

@@ -100,29 +100,10 @@ void import_reverse_sequence(Node& node) {
   node.set_output(0, b.transpose(x, perm));
 }
 
-/// [index tuples of the data known at import]^T: exporters make ranges of it.
-void import_non_zero(Node& node) {
-  const Tensor x = node.required_tensor(0, "X (whose count of non-zero elements shapes the result)");
-  std::vector<std::vector<int64_t>> tuples;
-  for (int64_t i = 0; i < x.count(); ++i) {
-    if (x.real(i) == 0) continue;
-    std::vector<int64_t> tuple(x.shape().size());
-    int64_t rest = i;
-    for (size_t axis = tuple.size(); axis-- > 0; rest /= x.shape()[axis]) tuple[axis] = rest % x.shape()[axis];
-    tuples.push_back(std::move(tuple));
-  }
-  const auto count = static_cast<int64_t>(tuples.size());
-  Tensor result(DType::i64, {x.rank(), count});
-  for (int64_t axis = 0; axis < x.rank(); ++axis)
-    for (int64_t i = 0; i < count; ++i) result.set_integer(axis * count + i, tuples[i][axis]);
-  node.set_output(0, node.builder().constant(std::move(result)));
-}
-
 constexpr OperatorEntry kOperators[] = {
     {"Gather", import_gather},
     {"GatherElements", import_gather_elements},
     {"GatherND", import_gather_nd},
-    {"NonZero", import_non_zero},
     {"ReverseSequence", import_reverse_sequence},
     {"Scatter", import_scatter_elements},
     {"ScatterElements", import_scatter_elements},

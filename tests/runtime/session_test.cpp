@@ -97,7 +97,8 @@ TEST_CASE("session: running again with the same shapes allocates nothing") {
     Session session(lstm(), threads);
     Tensors inputs = lstm_inputs(10, 2), outputs = session.run(inputs);
     const Tensors expected = outputs;
-    const Views in(inputs), out(outputs);
+    const Views in(inputs);
+    Views out(outputs);
     for (Tensor& output : outputs) output.set_real(0, NAN);
     int32_t status = SEQC_OK;
     {
@@ -121,7 +122,7 @@ TEST_CASE("session: a run with other shapes than prepared writes nothing") {
   Tensors inputs = lstm_inputs(3, 2), outputs = session.run(inputs), longer = lstm_inputs(4, 2);
   Tensors other_type = {Tensor(DType::f64, {3, 2, 3}), inputs[1]}, other_rank = {inputs[0], Tensor(DType::f32, {2, 5})};
   const Tensors before = outputs;
-  const Views out(outputs);
+  Views out(outputs);
   CHECK(session.run(Views(longer).views, out.views) == SEQC_BAD_SHAPE);
   CHECK(session.run(Views(other_type).views, out.views) == SEQC_BAD_DTYPE);
   CHECK(session.run(Views(other_rank).views, out.views) == (SEQC_BAD_RANK | 1 << 8));

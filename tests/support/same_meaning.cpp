@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "tests/support/random_inputs.h"
 #include "tests/support/text_test.h"
 
@@ -23,9 +24,10 @@ double epsilon(ir::DType type) {
 /// The number of terms that a sum in the function can have at most: the elements of its largest value.
 double longest_sum(const ir::Function& function, const ir::DimBindings& dims) {
   double longest = 2;
+  const ir::DimBounds bounds(function);
   ir::walk(function.body(), [&](const ir::Op* op) {
     for (const ir::Value* value : op->operands())
-      longest = std::max(longest, static_cast<double>(ir::element_count(value->shape()).evaluate(dims)));
+      longest = std::max(longest, static_cast<double>(ir::element_count(bounds.upper(value->shape())).evaluate(dims)));
   });
   return longest;
 }
