@@ -3,6 +3,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 
 namespace seqc::codegen {
 namespace {
@@ -30,9 +31,12 @@ std::string c_header(const ir::Function& function, const std::string& name) {
                         comment_safe(body.argument(i)->type().str()));
   text += " * Outputs, in order:\n";
   const auto& returned = body.terminator()->operands();
-  for (size_t i = 0; i < returned.size(); ++i)
-    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(function.output_names[i]),
-                        comment_safe(returned[i]->type().str()));
+  const ir::DimBounds bounds(function);
+  for (size_t i = 0; i < returned.size(); ++i) {
+    const ir::Type &type = returned[i]->type(), most{type.dtype, bounds.upper(type.shape)};
+    text += fmt::format(" *   [{}] {}: {}{}\n", i, comment_safe(function.output_names[i]), comment_safe(type.str()),
+                        type == most ? "" : comment_safe(fmt::format(", at most {}; run tells", most.str())));
+  }
   text += fmt::format(
       R"( *
  * How to run it is told in seqc.h:
