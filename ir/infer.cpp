@@ -470,6 +470,16 @@ Type infer_bind_dim(const Op& op) {
   return size;
 }
 
+std::vector<Type> infer_gradient(const Op& op) {
+  std::vector<Type> types;
+  for (const Value* operand : op.operands()) {
+    need(is_float(operand->dtype()), fmt::format("got {}, expected floats", operand->type().str()));
+    types.push_back(operand->type());
+  }
+  types.erase(types.begin());
+  return types;
+}
+
 std::vector<Type> infer_if(const Op& op) {
   need(op.operand(0)->type() == Type{DType::boolean, {}},
        fmt::format("got condition {}, expected bool[]", op.operand(0)->type().str()));
@@ -584,6 +594,7 @@ std::vector<Type> infer(const Op& op) {
     case Opcode::Loop: return infer_loop(op);
     case Opcode::If: return infer_if(op);
     case Opcode::BindDim: return {infer_bind_dim(op)};
+    case Opcode::Gradient: return infer_gradient(op);
     case Opcode::Kernel: return infer_kernel(op);
     case Opcode::Yield:
     case Opcode::Return: return {};

@@ -69,6 +69,8 @@ class Run {
       case Opcode::If: return block(op.region(get(op.operand(0)).integer(0) != 0 ? 0 : 1), {});
       case Opcode::Kernel: return block(op.region(), {});
       case Opcode::BindDim: return {bind_dim(op)};
+      case Opcode::Gradient:
+        fail(ErrorKind::Unsupported, "{}: gradient: the pass differentiate must write it out first", op.location());
       case Opcode::Yield:
       case Opcode::Return: break;  // handled by block
 #define SEQC_EVALUATED_Unary(id) case Opcode::id:

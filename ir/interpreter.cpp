@@ -69,6 +69,7 @@ Tensors evaluate_op(const Op& op, const Tensors& in, const DimBindings& dims) {
     case Opcode::Loop:
     case Opcode::If:
     case Opcode::BindDim:
+    case Opcode::Gradient:
     case Opcode::Kernel:
     case Opcode::Yield:
     case Opcode::Return: break;

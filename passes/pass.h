@@ -68,6 +68,7 @@ std::vector<std::string> standard_pipeline();
 // Every pass; see its own file for what it does.
 bool canonicalize_contractions(ir::Function&, PassContext&);
 bool canonicalize_scans(ir::Function&, PassContext&);
+bool differentiate(ir::Function&, PassContext&);
 bool eliminate_common_subexpressions(ir::Function&, PassContext&);
 bool eliminate_dead_code(ir::Function&, PassContext&);
 bool fold(ir::Function&, PassContext&);

@@ -18,7 +18,8 @@ namespace seqc::passes {
 // clang-format off
 std::vector<std::string> standard_pipeline() {
   return {
-      // What the importer wrote, without detours.
+      // What the importer wrote, gradients written out, without detours.
+      "differentiate",
       "fold", "simplify", "fold", "simplify", "eliminate-common-subexpressions", "eliminate-dead-code",
       // Recurrence: what need not be in the loop leaves it; what stays shares its walk over the state.
       "canonicalize-scans", "eliminate-dead-code", "split-gates", "fold", "hoist-invariants", "hoist-projections",
@@ -42,6 +43,7 @@ constexpr std::array kPasses = {
              "gives every contraction one summed and one column label"},
     PassInfo{"canonicalize-scans", canonicalize_scans, kExact,
              "drops carries and inputs that never change, absorbs reversals, reads last states from carries"},
+    PassInfo{"differentiate", differentiate, kExact, "writes gradients out"},
     PassInfo{"eliminate-common-subexpressions", eliminate_common_subexpressions, kExact,
              "computes equal expressions once"},
     PassInfo{"eliminate-dead-code", eliminate_dead_code, kExact, "removes what no output needs"},

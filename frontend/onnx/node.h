@@ -50,6 +50,7 @@ std::span<const OperatorEntry> shape_operators();
 std::span<const OperatorEntry> layout_operators();
 std::span<const OperatorEntry> slice_operators();
 std::span<const OperatorEntry> gather_operators();
+std::span<const OperatorEntry> gradient_operators();
 std::span<const OperatorEntry> select_operators();
 std::span<const OperatorEntry> order_operators();
 std::span<const OperatorEntry> reduce_operators();

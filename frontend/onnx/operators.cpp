@@ -12,9 +12,9 @@ Table make_table() {
   Table table;
   for (const auto operators :
        {elementwise_operators(), activation_operators(), shape_operators(), layout_operators(), slice_operators(),
-        gather_operators(), select_operators(), order_operators(), reduce_operators(), matmul_operators(),
-        norm_operators(), generator_operators(), quantize_operators(), qlinear_operators(), control_flow_operators(),
-        sequence_operators(), conv_operators(), recurrent_operators()})
+        gather_operators(), select_operators(), gradient_operators(), order_operators(), reduce_operators(),
+        matmul_operators(), norm_operators(), generator_operators(), quantize_operators(), qlinear_operators(),
+        control_flow_operators(), sequence_operators(), conv_operators(), recurrent_operators()})
     for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
   return table;
 }

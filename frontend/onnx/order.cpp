@@ -57,6 +57,10 @@ std::set<std::string> names_used(const onnx::NodeProto& node) {
   for (const auto& attribute : node.attribute()) {
     if (attribute.has_g()) collect_captures(attribute.g(), used);
     for (const auto& graph : attribute.graphs()) collect_captures(graph, used);
+    // Gradient names tensors in attributes.
+    const bool names = node.domain() == "ai.onnx.preview.training" && node.op_type() == "Gradient";
+    if (names) used.insert(attribute.strings().begin(), attribute.strings().end());
+    if (names && attribute.name() == "y") used.insert(attribute.s());
   }
   return used;
 }
