@@ -110,7 +110,7 @@ EmittedFile emit(const ir::Function& function, const Target& target, EmitKind ki
                                .target = describe_target(*machine, target),
                                .embed_constants = true,
                                .library_entry = kind == EmitKind::SharedLibrary};
-  Program program = generate_program(context, function, describe_machine(*machine), options);
+  Program program = generate_program(context, function, describe_machine(*machine, target), options);
   PendingFile file(path);
   if (kind == EmitKind::Llvm) {
     optimize(*program.module, *machine);

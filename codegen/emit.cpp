@@ -131,6 +131,10 @@ Emitter::Carried Emitter::loop(llvm::Value* begin, llvm::Value* end, int64_t ste
 }
 
 void Emitter::when(llvm::Value* condition, const std::function<void()>& body) {
+  if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition)) {
+    if (!known->isZero()) body();
+    return;
+  }
   llvm::Function* function = GetInsertBlock()->getParent();
   auto* then = llvm::BasicBlock::Create(getContext(), "then", function);
   auto* after = llvm::BasicBlock::Create(getContext(), "after", function);

@@ -47,7 +47,7 @@ std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Targe
   options.target = describe_target(*machine, target);
   options.embed_constants = false;
   llvm::LLVMContext context;
-  Program program = generate_program(context, function, describe_machine(*machine), options);
+  Program program = generate_program(context, function, describe_machine(*machine, target), options);
   const auto object = emit_object(*program.module, *machine);
 
   auto jit = unwrap(llvm::orc::LLJITBuilder()

@@ -5,6 +5,7 @@
 
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
+#include "codegen/work.h"
 #include "ir/error.h"
 #include "ir/named_dims.h"
 #include "ir/printer.h"
@@ -64,6 +65,13 @@ std::string kernel_key(const ir::Op& kernel, const KernelSignature& sig) {
   function.body().create(Opcode::Return, results, ir::NoAttr{});
   function.output_names.assign(results.size(), "");
   return ir::print(function);
+}
+
+/// i1: whether a kernel of so many operations is not worth sharing.
+llvm::Value* is_small(Emitter& e, const ir::Dim& operations, const Emitter::Symbols& symbols) {
+  const int64_t least = e.machine.worth_sharing * e.machine.vector_lanes;
+  if (operations.is_constant()) return e.getInt1(operations.constant() < least);
+  return e.CreateICmpSLT(e.dim(operations, symbols), e.i64(least));
 }
 
 /// Generates the function that runs a model's kernels in order on one thread of a call.
@@ -201,21 +209,60 @@ class BodyGenerator {
 
   // --- ops ------------------------------------------------------------------------------------------------------------
 
+  /// What is too little to share runs on thread 0 alone: the others pass through with empty shares, and all meet when it
+  /// is done and more follows that they share.
   void emit_block(const ir::Block& block) {
+    llvm::Value *all = threads_, *alone = e_.getFalse();  // alone: thread 0 has run ahead
     for (const ir::Op* op : block.op_list()) {
-      switch (op->code()) {
-        case Opcode::Kernel: call_kernel(*op); break;
-        case Opcode::Scan: emit_scan(*op); break;
-        case Opcode::Loop: emit_loop(*op); break;
-        case Opcode::If: emit_if(*op); break;
-        case Opcode::BindDim: bind_dim(*op); break;
-        case Opcode::Yield:
-        case Opcode::Return: break;
-        default:
-          SEQC_CHECK(op->code() == Opcode::Reshape || op->code() == Opcode::Slice,
-                     "code generation: {} outside a kernel", op->info().mnemonic);
-          pointers_[op->result()] = pointer(op->result());
+      if (is_view(*op) || op->code() == Opcode::Yield || op->code() == Opcode::Return) {
+        emit_op(*op);
+        continue;
       }
+      llvm::Value* small = is_alone(*op);
+      e_.when(e_.CreateAnd(alone, e_.CreateNot(small)), [&] { emit_barrier(); });
+      threads_ = e_.CreateSelect(small, e_.i64(1), all);
+      emit_op(*op);
+      threads_ = all;
+      alone = small;
+    }
+    e_.when(alone, [&] { emit_barrier(); });
+  }
+
+  static bool is_view(const ir::Op& op) { return op.code() == Opcode::Reshape || op.code() == Opcode::Slice; }
+
+  /// i1: whether no kernel of `op` is worth sharing. Where threads look at results to decide what to do next, they meet.
+  llvm::Value* is_alone(const ir::Op& op) {
+    std::vector<const ir::Op*> kernels = {&op};
+    if (op.code() != Opcode::Kernel) {
+      if (op.code() != Opcode::Scan || decides(op.region())) return e_.getFalse();
+      kernels = kernels_in(op.region());
+    }
+    llvm::Value* small = e_.getTrue();
+    for (const ir::Op* kernel : kernels) small = e_.CreateAnd(small, is_small(e_, work(*kernel), symbols_));
+    return small;
+  }
+
+  /// True if what the block computes decides what runs next.
+  static bool decides(const ir::Block& block) {
+    bool found = false;
+    walk(block, [&](const ir::Op* op) {
+      found = found || op->code() == Opcode::Loop || op->code() == Opcode::If || op->code() == Opcode::BindDim;
+    });
+    return found;
+  }
+
+  void emit_op(const ir::Op& op) {
+    switch (op.code()) {
+      case Opcode::Kernel: return call_kernel(op);
+      case Opcode::Scan: return emit_scan(op);
+      case Opcode::Loop: return emit_loop(op);
+      case Opcode::If: return emit_if(op);
+      case Opcode::BindDim: return bind_dim(op);
+      case Opcode::Yield:
+      case Opcode::Return: return;
+      default:
+        SEQC_CHECK(is_view(op), "code generation: {} outside a kernel", op.info().mnemonic);
+        pointers_[op.result()] = pointer(op.result());
     }
   }
 
@@ -370,6 +417,7 @@ class BodyGenerator {
   void emit_if(const ir::Op& op) {
     for (size_t i = 0; i < op.result_count(); ++i) pointers_[op.result(i)] = place(op.result(i));
     llvm::Value* condition = e_.CreateICmpNE(e_.CreateLoad(e_.getInt8Ty(), pointer(op.operand(0))), e_.getInt8(0));
+    emit_barrier();  // the condition's memory may be another value's behind a branch without kernels
     auto* then_block = llvm::BasicBlock::Create(context_, "then", body_);
     auto* else_block = llvm::BasicBlock::Create(context_, "else", body_);
     auto* after = llvm::BasicBlock::Create(context_, "after", body_);
@@ -462,8 +510,10 @@ class BodyGenerator {
       element_;  // of the loop around a block: step, element of scanned values
 };
 
-/// run(inputs, outputs, workspace, threads): fills the shared header and runs the body on every thread.
-llvm::Function* emit_run(llvm::Module& module, llvm::Function* body, const Machine& machine) {
+/// run(inputs, outputs, workspace, threads): fills the shared header and runs the body on every thread, or on the caller's
+/// alone when no kernel is worth sharing.
+llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llvm::Function* body,
+                         const Machine& machine) {
   llvm::LLVMContext& context = module.getContext();
   const AbiTypes abi(context);
   llvm::Type* pointer = llvm::PointerType::getUnqual(context);
@@ -497,7 +547,12 @@ llvm::Function* emit_run(llvm::Module& module, llvm::Function* body, const Machi
     return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i));
   };
   llvm::Value* count = field(0, e.getInt32Ty());
-  e.CreateCondBr(e.CreateICmpSGT(count, e.getInt32(1)), many, one);
+  const ir::DimBounds bounds(function);
+  const auto symbols = load_symbols(e, function, abi, inputs);
+  llvm::Value* small = e.getTrue();
+  for (const ir::Op* kernel : kernels_in(function.body()))
+    small = e.CreateAnd(small, is_small(e, bounds.upper(work(*kernel)), symbols));
+  e.CreateCondBr(e.CreateAnd(e.CreateICmpSGT(count, e.getInt32(1)), e.CreateNot(small)), many, one);
   e.SetInsertPoint(many);
   e.CreateStore(e.CreateSExt(count, e.getInt64Ty()), header(2));
   auto* run_type = llvm::FunctionType::get(e.getVoidTy(), {pointer, pointer, pointer, e.getInt32Ty()}, false);
@@ -521,7 +576,7 @@ Program generate_program(llvm::LLVMContext& context, const ir::Function& functio
   program.module = std::make_unique<llvm::Module>(options.name, context);
   BodyGenerator body(*program.module, function, machine, options);
   llvm::Function* body_function = body.generate();
-  llvm::Function* run = emit_run(*program.module, body_function, machine);
+  llvm::Function* run = emit_run(*program.module, function, body_function, machine);
   llvm::Function* prepare = emit_prepare(*program.module, function, machine, body.workspace_bytes());
   emit_model_description(*program.module, function, options, {prepare, run});
   program.externals = std::move(body.externals);

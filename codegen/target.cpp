@@ -70,9 +70,10 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
       triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-Machine describe_machine(const llvm::TargetMachine& machine) {
+Machine describe_machine(const llvm::TargetMachine& machine, const Target& target) {
   const llvm::MCSubtargetInfo& info = *machine.getMCSubtargetInfo();
   Machine result;
+  result.worth_sharing = target.worth_sharing;
   const auto has = [&](const char* feature) { return info.checkFeatures(feature); };
   const llvm::Triple& triple = machine.getTargetTriple();
   if (triple.isX86()) {
@@ -98,7 +99,7 @@ std::string describe_target(const llvm::TargetMachine& machine, const Target& ta
 
 TargetInfo describe(const Target& target) {
   const auto machine = make_target_machine(target);
-  const Machine info = describe_machine(*machine);
+  const Machine info = describe_machine(*machine, target);
   return {info.vector_lanes, info.vector_registers, describe_target(*machine, target)};
 }
 

@@ -14,7 +14,7 @@ namespace seqc::codegen {
 
 /// Throws Error(BadInput) for what LLVM does not know.
 std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target);
-Machine describe_machine(const llvm::TargetMachine& machine);
+Machine describe_machine(const llvm::TargetMachine& machine, const Target& target);
 /// "x86_64-pc-linux-gnu znver4" and, if given, the features asked for.
 std::string describe_target(const llvm::TargetMachine& machine, const Target& target);
 

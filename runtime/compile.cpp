@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 #include "ir/parser.h"
 #include "ir/verifier.h"
 #include "runtime/cost.h"
@@ -57,7 +58,7 @@ std::unique_ptr<ir::Function> load_function(const std::string& path, const Compi
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
   const Stopwatch watch;
   Lowered result;
-  result.multiply_adds = cost(*function).multiply_adds;
+  result.multiply_adds = ir::DimBounds(*function).upper(cost(*function).multiply_adds);
   passes::PassContext context = pass_context(options.target);
   result.passes = passes::run_passes(*function, passes::standard_pipeline(), context, options.pipeline);
   result.function = std::move(function);

@@ -79,7 +79,9 @@ TEST_SUITE("codegen") {
                                           : std::vector<std::string>{"canonicalize-contractions", "pack-weights",
                                                                      "form-kernels", "eliminate-dead-code"};
           passes::run_passes(function, pipeline, context, {});
-          const auto compiled = codegen::compile(function);
+          codegen::Target shared;
+          shared.worth_sharing = optimised ? 1 : 0;  // threads share some kernels, or all, small as they are
+          const auto compiled = codegen::compile(function, shared);
           for (int trial = 0; trial < 6; ++trial) {
             const auto dims = test::trial_dims(original, trial);
             const auto inputs = test::random_inputs(original, dims, static_cast<uint64_t>(trial));

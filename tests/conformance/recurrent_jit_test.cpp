@@ -16,7 +16,9 @@ using namespace seqc::test;
 /// Compiles in memory and runs on one or two threads, in turn.
 Executor just_in_time() {
   return [calls = 0](std::unique_ptr<ir::Function> function, const std::vector<ir::Tensor>& inputs) mutable {
-    return runtime::Session(runtime::Program::compile(std::move(function)), 1 + calls++ % 2).run(inputs);
+    runtime::CompileOptions options;
+    options.target.worth_sharing = 0;  // two threads share even the smallest
+    return runtime::Session(runtime::Program::compile(std::move(function), options), 1 + calls++ % 2).run(inputs);
   };
 }
 

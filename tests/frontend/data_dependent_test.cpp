@@ -17,7 +17,9 @@ std::vector<Tensor> compiled(const ModelBuilder& model, const std::vector<Tensor
   const auto function = import_built(model);
   passes::PassContext context;
   passes::run_passes(*function, passes::standard_pipeline(), context, {});
-  return run_model(codegen::compile(*function)->model(), inputs, threads);
+  codegen::Target shared;
+  shared.worth_sharing = 0;  // small as it is
+  return run_model(codegen::compile(*function, shared)->model(), inputs, threads);
 }
 
 /// Runs every way and requires one result.

@@ -23,7 +23,9 @@ namespace {
 const std::shared_ptr<const Program>& lstm() {
   static const auto program = [] {
     const test::TempDir folder;
-    return Program::compile_file(test::save_lstm(folder / "lstm.onnx"));
+    runtime::CompileOptions options;
+    options.target.worth_sharing = 0;  // small as it is
+    return Program::compile_file(test::save_lstm(folder / "lstm.onnx"), options);
   }();
   return program;
 }
