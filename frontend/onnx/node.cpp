@@ -59,6 +59,7 @@ bool Node::is_sequence(size_t i) const { return has_input(i) && stored(*this, i)
 Value* Node::input(size_t i, std::string_view role) {
   if (!has_input(i)) bad("input {} ({}) is missing", i, role);
   read_inputs_.insert(i);
+  if (const auto it = replaced_.find(i); it != replaced_.end()) return it->second;
   return graph_.model().materialize(stored_tensor(*this, i, role), builder_.location());
 }
 
@@ -72,6 +73,7 @@ std::vector<Value*> Node::inputs_from(size_t first) {
 
 Type Node::input_type(size_t i) {
   if (!has_input(i)) bad("input {} is missing", i);
+  if (const auto it = replaced_.find(i); it != replaced_.end()) return it->second->type();
   return type_of(stored_tensor(*this, i, "input"));
 }
 

@@ -5,6 +5,7 @@
 /// read, and whatever output is wanted and was not set, is refused by name after the importer returns.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -95,6 +96,8 @@ class Node {
   const std::string& op_type() const;
   /// The version of the node's domain that the model imports.
   int64_t opset() const { return opset_; }
+  /// For operators of other domains that mean what an ONNX operator means in this opset: importers of that see it.
+  void read_as_opset(int64_t opset) { opset_ = opset; }
   /// `LSTM "/enc/lstm"`: how messages call this node.
   std::string where() const;
   Builder& builder() const { return builder_; }
@@ -107,6 +110,8 @@ class Node {
   bool is_sequence(size_t i) const;  ///< given and a sequence of tensors
   /// The run-time tensor. Throws BadInput if it is missing; `role` is the name that the ONNX specification gives it.
   Value* input(size_t i, std::string_view role);
+  /// From now on `input(i)` is `value`: another operator's importer can work on what this node's importer made of it.
+  void replace_input(size_t i, Value* value) { replaced_[i] = value; }
   /// The same, null if it is missing.
   Value* optional_input(size_t i, std::string_view role);
   /// All inputs from `first` on; none may be missing.
@@ -195,6 +200,7 @@ class Node {
   int64_t opset_;
   std::set<std::string, std::less<>> read_attributes_;
   std::set<size_t> read_inputs_;
+  std::map<size_t, Value*> replaced_;
   std::vector<Item> outputs_;
 };
 

@@ -1,7 +1,7 @@
 // The one place that knows all tables of operators.
 #include <unordered_map>
 
-#include "frontend/onnx/node.h"
+#include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
 namespace {
@@ -29,6 +29,14 @@ const OperatorEntry* find_operator(std::string_view domain, std::string_view nam
     if (entry->domain == domain && entry->since <= opset && (!best || entry->since > best->since)) best = entry;
   }
   return best;
+}
+
+Value* import_as(Node& node, std::string_view op, int64_t opset) {
+  const OperatorEntry* entry = find_operator("", op, opset);
+  SEQC_CHECK(entry, "no importer of {}", op);
+  node.read_as_opset(opset);
+  entry->import(node);
+  return node.outputs().at(0).value;
 }
 
 }  // namespace seqc::frontend

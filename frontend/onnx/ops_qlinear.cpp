@@ -3,9 +3,7 @@
 #include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
-namespace {
 
-/// x as i32 without its zero point, which may be per row (`of_rows`) or per column when it is a vector.
 Value* without_zero_point(Node& node, Value* x, Value* zero_point, bool of_rows) {
   Builder& b = node.builder();
   x = b.cast(x, DType::i32);
@@ -17,6 +15,8 @@ Value* without_zero_point(Node& node, Value* x, Value* zero_point, bool of_rows)
     zero_point = b.reshape(zero_point, {});
   return elementwise(node, Opcode::Sub, x, zero_point);
 }
+
+namespace {
 
 void import_matmul_integer(Node& node) {
   Value* a = without_zero_point(node, node.input(0, "A"), node.optional_input(2, "a_zero_point"), true);

@@ -16,6 +16,17 @@ Value* dequantize(Builder& b, Value* x, Value* scale, Value* zero_point) {
   return b.mul(b.cast(wide, scale->dtype()), scale);
 }
 
+// scale = (max(x, 0) - min(x, 0)) / 255, zero_point = saturate(round(-min / scale))
+DynamicScale dynamic_scale(Builder& b, Value* x) {
+  Value* zero = b.scalar_like(x, 0);
+  const auto axes = axis_range(0, x->rank());
+  Value* low = b.min(reduce(b, ir::ReduceKind::Min, x, axes, false), zero);
+  Value* high = b.max(reduce(b, ir::ReduceKind::Max, x, axes, false), zero);
+  Value* scale = b.div(b.sub(high, low), b.scalar_like(x, 255));
+  scale = b.select(b.eq(scale, zero), b.scalar_like(x, 1), scale);
+  return {scale, b.cast(b.emit(Opcode::Round, {b.div(b.sub(zero, low), scale)}), DType::u8)};
+}
+
 namespace {
 
 /// Scale or zero point shaped to broadcast against x: one number, or one for each index of `axis`.
@@ -59,19 +70,13 @@ void import_dequantize(Node& node) {
   node.set_output(0, dequantize(node.builder(), x, scale, zero_point));
 }
 
-/// scale = (max(x, 0) - min(x, 0)) / 255, zero_point = saturate(round(-min / scale)), both of the whole tensor.
 void import_dynamic_quantize(Node& node) {
   Builder& b = node.builder();
   Value* x = node.input(0, "x");
-  Value* zero = b.scalar_like(x, 0);
-  const auto axes = axis_range(0, x->rank());
-  Value* low = b.min(reduce(b, ir::ReduceKind::Min, x, axes, false), zero);
-  Value* high = b.max(reduce(b, ir::ReduceKind::Max, x, axes, false), zero);
-  Value* scale = b.div(b.sub(high, low), b.scalar_like(x, 255));
-  Value* zero_point = b.cast(b.emit(Opcode::Round, {b.div(b.sub(zero, low), scale)}), DType::u8);
-  node.set_output(0, quantize(b, x, scale, zero_point, DType::u8));
-  node.set_output(1, scale);
-  node.set_output(2, zero_point);
+  const DynamicScale found = dynamic_scale(b, x);
+  node.set_output(0, quantize(b, x, found.scale, found.zero_point, DType::u8));
+  node.set_output(1, found.scale);
+  node.set_output(2, found.zero_point);
 }
 
 constexpr OperatorEntry kOperators[] = {

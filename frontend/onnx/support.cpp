@@ -157,6 +157,13 @@ Value* reverse_axis(Builder& b, Value* x, int64_t axis) {
   return b.slice(x, std::move(starts), x->shape(), std::move(steps));
 }
 
+Value* move_channels(Builder& b, Value* x, bool to_front) {
+  std::vector<int64_t> perm = axis_range(0, x->rank());
+  perm.erase(perm.begin() + (to_front ? x->rank() - 1 : 1));
+  perm.insert(to_front ? perm.begin() + 1 : perm.end(), to_front ? x->rank() - 1 : 1);
+  return b.transpose(x, perm);
+}
+
 Value* elementwise(Node& node, Opcode code, Value* a, Value* b) {
   node.broadcast(a->shape(), b->shape());  // for an error that names the dims
   if (a->dtype() != b->dtype()) node.bad("got {} and {}, expected one element type", a->type().str(), b->type().str());

@@ -46,7 +46,21 @@ Dim times(Node& node, const Dim& a, const Dim& b);
 Shape required_shape(Node& node, size_t i, std::string_view role);
 /// round(x / scale) + zero_point, halves to even, saturated to `type`; everything broadcasts. `zero_point` may be null.
 Value* quantize(Builder& b, Value* x, Value* scale, Value* zero_point, DType type);
+/// The parameters of DynamicQuantizeLinear for all elements of x together: [min(x, 0), max(x, 0)] onto 0 to 255. A
+/// scale of 0 (x is all zeros) becomes 1, as in ONNX Runtime.
+struct DynamicScale {
+  Value *scale, *zero_point;  ///< a float and a u8
+};
+DynamicScale dynamic_scale(Builder& b, Value* x);
 /// (x - zero_point) * scale in the type of `scale`; everything broadcasts. `zero_point` may be null.
 Value* dequantize(Builder& b, Value* x, Value* scale, Value* zero_point);
+/// [N, spatial..., C] to [N, C, spatial...] (`to_front`) or back.
+Value* move_channels(Builder& b, Value* x, bool to_front);
+/// x as i32 without its zero point, which may be per row (`of_rows`) or per column when it is a vector, or null.
+Value* without_zero_point(Node& node, Value* x, Value* zero_point, bool of_rows);
+
+/// Runs the importer that ONNX's own operator has in an opset, on the inputs and attributes of this node. Gives its first
+/// output, which is the node's until another is set.
+Value* import_as(Node& node, std::string_view op, int64_t opset);
 
 }  // namespace seqc::frontend
