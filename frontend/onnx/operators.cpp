@@ -15,7 +15,8 @@ Table make_table() {
         slice_operators(),       gather_operators(),     select_operators(),    gradient_operators(),
         order_operators(),       reduce_operators(),     matmul_operators(),    norm_operators(),
         generator_operators(),   quantize_operators(),   qlinear_operators(),   control_flow_operators(),
-        sequence_operators(),    conv_operators(),       recurrent_operators(), signal_operators()})
+        sequence_operators(),    conv_operators(),       recurrent_operators(), signal_operators(),
+        text_operators()})
     for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
   return table;
 }
