@@ -66,6 +66,7 @@ std::span<const OperatorEntry> conv_operators();       // ops_conv.cpp: convolut
 std::span<const OperatorEntry> recurrent_operators();  // recurrent.cpp: RNN, GRU, LSTM
 std::span<const OperatorEntry> signal_operators();     // ops_signal.cpp: Fourier transforms
 std::span<const OperatorEntry> text_operators();       // ops_text.cpp: n-grams
+std::span<const OperatorEntry> optimizer_operators();  // ops_optimizer.cpp: ai.onnx.preview.training
 
 /// The newest entry that is not newer than `opset`; null if the operator is unknown.
 const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset);
