@@ -10,6 +10,15 @@ Value* tensor_result(Node& node, Builder& builder, Item item, std::string_view w
   return node.graph().model().materialize(item, builder.location());
 }
 
+std::vector<Item> import_step(Node& node, Builder& inner, const onnx::GraphProto& body, const std::vector<Item>& inputs,
+                              Value* step) {
+  std::vector<Value*>& steps = node.graph().model().steps;
+  steps.push_back(step);
+  auto outputs = node.graph().import_subgraph(inner, body, inputs);
+  steps.pop_back();
+  return outputs;
+}
+
 void require_carry(Node& node, size_t i, const Type& initial, const Value* next) {
   if (next->type() == initial) return;
   const std::string change =

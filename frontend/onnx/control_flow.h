@@ -12,6 +12,9 @@ void import_scan(Node& node);
 
 /// A tensor result of a subgraph as a run-time value. `what` names it in messages.
 Value* tensor_result(Node& node, Builder& builder, Item item, std::string_view what);
+/// The body of a loop; `step` is the number (i64) of the step it computes.
+std::vector<Item> import_step(Node& node, Builder& inner, const onnx::GraphProto& body, const std::vector<Item>& inputs,
+                              Value* step);
 /// Refuses a value that a loop carries and that changes its type on the way.
 void require_carry(Node& node, size_t i, const Type& initial, const Value* next);
 

@@ -29,6 +29,9 @@ struct ModelContext {
       functions;  ///< model-local, by domain, name
   ExternalData* external = nullptr;
   int depth = 0;  ///< nesting of subgraphs and functions
+  /// Step numbers (i64) of the loops around the node being imported: random operators draw anew in every step.
+  std::vector<Value*> steps;
+  std::map<std::string, uint64_t> unseeded;  ///< random nodes without a seed so far, by name
 
   /// The elements of an IR value, computed by the reference interpreter if they follow from constants alone.
   std::optional<Tensor> evaluate(const Value* value);

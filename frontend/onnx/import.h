@@ -58,6 +58,11 @@ struct ModelSummary {
 };
 ModelSummary summarize_model(const std::string& path);
 
+/// True if a run of the model draws random numbers (RandomUniform and its kin, Bernoulli, Multinomial, Dropout that
+/// trains; in functions and subgraphs too), so that no other implementation gives the same outputs. `inputs`: values of
+/// inputs, which may switch a Dropout off. Throws as import_model for files that are no valid ONNX.
+bool draws_random_numbers(const std::string& path, const std::map<std::string, ir::Tensor>& inputs = {});
+
 /// Reads a file that holds one serialized TensorProto. Throws Error(BadInput, Unsupported).
 ir::Tensor load_tensor_proto(const std::string& path, std::string* name = nullptr);
 /// Writes such a file; it appears whole or not at all. Throws Error(BadInput) when it cannot be written.

@@ -97,7 +97,7 @@ void import_counted(Node& node, const LoopParts& parts, const Dim& steps) {
         inputs.push_back(make_item(arguments[k++]));
       }
     }
-    const auto outputs = node.graph().import_subgraph(inner, parts.body, inputs);
+    const auto outputs = import_step(node, inner, parts.body, inputs, arguments.back());
     std::vector<Value*> results, rows;
     for (size_t i = 0; i < parts.carried.size(); ++i) {
       if (parts.is_sequence(i)) {
@@ -135,7 +135,7 @@ void import_general(Node& node, const LoopParts& parts) {
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
     std::vector<Item> inputs = {make_item(arguments[0]), make_item(Contents{DType::boolean, {}, {Dim(1)}})};
     for (size_t i = 1; i < arguments.size(); ++i) inputs.push_back(make_item(arguments[i]));
-    const auto outputs = node.graph().import_subgraph(inner, parts.body, inputs);
+    const auto outputs = import_step(node, inner, parts.body, inputs, arguments[0]);
     Value* next = tensor_result(node, inner, outputs[0], "the condition");
     if (next->dtype() != DType::boolean || !(element_count(next->shape()) == Dim(1)))
       node.bad("the condition of its body is {}, expected bool[]", next->type().str());

@@ -67,6 +67,8 @@ std::span<const OperatorEntry> recurrent_operators();  // recurrent.cpp: RNN, GR
 std::span<const OperatorEntry> signal_operators();     // ops_signal.cpp: Fourier transforms
 std::span<const OperatorEntry> text_operators();       // ops_text.cpp: n-grams
 std::span<const OperatorEntry> optimizer_operators();  // ops_optimizer.cpp: ai.onnx.preview.training
+std::span<const OperatorEntry> random_operators();     // ops_random.cpp
+std::span<const OperatorEntry> dropout_operators();    // ops_dropout.cpp
 
 /// The newest entry that is not newer than `opset`; null if the operator is unknown.
 const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset);

@@ -16,7 +16,7 @@ Table make_table() {
         order_operators(),       reduce_operators(),     matmul_operators(),    norm_operators(),
         generator_operators(),   quantize_operators(),   qlinear_operators(),   control_flow_operators(),
         sequence_operators(),    conv_operators(),       recurrent_operators(), signal_operators(),
-        text_operators(),        optimizer_operators()})
+        text_operators(),        optimizer_operators(),  random_operators(),    dropout_operators()})
     for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
   return table;
 }

@@ -76,33 +76,9 @@ void import_tile(Node& node) {
   node.set_output(0, b.reshape(b.broadcast(b.reshape(x, spread), repeated), result));
 }
 
-/// In inference it does nothing; its mask is all true.
-void import_dropout(Node& node) {
-  Builder& b = node.builder();
-  node.ignore_attribute("consumed_inputs");
-  node.ignore_attribute("seed");
-  const double ratio = node.real("ratio", 0.5);
-  if (node.opset() < 7 && node.integer("is_test", 0) == 0 && ratio > 0)
-    node.unsupported("dropout in training mode (is_test=0) is not supported");
-  if (node.has_input(2)) {
-    const bool training = node.required_tensor(2, "training_mode").integer(0) != 0;
-    const auto given = node.known_tensor(1);
-    if (training && !(node.has_input(1) ? given && given->real(0) == 0 : ratio == 0))
-      node.unsupported("dropout in training mode is not supported");
-  }
-  node.item(1);
-  Value* x = node.input(0, "data");
-  node.set_output(0, x);
-  if (node.wants_output(1)) {
-    const DType type = node.opset() < 10 ? x->dtype() : DType::boolean;
-    node.set_output(1, b.broadcast(b.scalar(type, 1), x->shape()));
-  }
-}
-
 constexpr OperatorEntry kOperators[] = {
-    {"Dropout", import_dropout},     {"Expand", import_expand},   {"Flatten", import_flatten},
-    {"Reshape", import_reshape},     {"Squeeze", import_squeeze}, {"Tile", import_tile},
-    {"Unsqueeze", import_unsqueeze},
+    {"Expand", import_expand},   {"Flatten", import_flatten}, {"Reshape", import_reshape},
+    {"Squeeze", import_squeeze}, {"Tile", import_tile},       {"Unsqueeze", import_unsqueeze},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <onnx/onnx_pb.h>
 
 #include "frontend/onnx/control_flow.h"
+#include "frontend/onnx/randomness_pb.h"
 #include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
@@ -58,11 +59,15 @@ ir::Op* build_scan(Node& node, Builder& b, const ScanParts& parts, std::vector<V
                    std::vector<Value*> scanned, bool reverse) {
   const Dim steps = scanned[0]->shape()[0];
   for (const Value* x : scanned) node.require_equal(x->shape()[0], steps, "the length of a scanned input");
+  const bool draws = draws_random_numbers(parts.body, node.graph().model().functions, node.opset());
+  if (draws) scanned.push_back(b.iota(steps));  // the number of the step
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
     std::vector<Item> inputs;
     for (Value* argument : arguments) inputs.push_back(make_item(argument));
+    if (draws) inputs.pop_back();
     std::vector<Value*> results;
-    for (const Item& item : node.graph().import_subgraph(inner, parts.body, inputs))
+    for (const Item& item : draws ? import_step(node, inner, parts.body, inputs, arguments.back())
+                                  : node.graph().import_subgraph(inner, parts.body, inputs))
       results.push_back(tensor_result(node, inner, item, "a result of the body"));
     for (size_t i = 0; i < parts.states; ++i) require_carry(node, i, states[i]->type(), results[i]);
     return results;

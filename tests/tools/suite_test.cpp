@@ -76,3 +76,33 @@ TEST_CASE("seqc test: failures and refusals are told apart and named") {
   CHECK(run_seqc({"test", (folder / "refused").string(), (folder / "good").string(), "--allow-refused"}).exit_code ==
         0);
 }
+
+TEST_CASE("seqc test: random models are compared by type and shape, and the report says so") {
+  const TempDir folder;
+  const auto save = [&](const char* name, const Tensor& y, bool training) {
+    fs::create_directories(folder / name);
+    ModelBuilder model(13);
+    model.input("X", DType::f32, {4}).output("Y", DType::f32, {4});
+    model.initializer("ratio", Tensor::scalar(DType::f32, 0.5));
+    model.initializer("training", Tensor::scalar(DType::boolean, training ? 1 : 0));
+    model.node("Dropout", {"X", "ratio", "training"}, {"Y"});
+    model.save(folder / name / "model.onnx");
+    save_data_set(folder / name / "test_data_set_0", Tensor::f32({4}, {1, 2, 3, 4}), y);
+  };
+  save("copies", Tensor::f32({4}, {1, 2, 3, 4}), false);
+  save("drops", Tensor::f32({4}, {100, 100, 100, 100}), true);  // no draw gives these
+  const ToolResult text = run_seqc({"test", folder.path().string()});
+  CHECK(text.exit_code == 0);
+  CHECK(text.out == "RANDOM  " + (folder / "drops").string() +
+                        ": compared by type and shape only\n2 cases: 2 passed (1 random: by type and shape only), 0 "
+                        "failed, 0 refused\n");
+  const auto report = nlohmann::json::parse(run_seqc({"test", folder.path().string(), "--json"}).out);
+  CHECK(report["passed"] == 2);
+  CHECK(report["random"] == nlohmann::json::array({(folder / "drops").string()}));
+
+  save("shape", Tensor::f32({2, 2}, {0, 0, 0, 0}), true);
+  const ToolResult shape = run_seqc({"test", (folder / "shape").string()});
+  CHECK(shape.exit_code == 1);
+  CHECK(shape.out.find("output \"Y\" got f32[4], expected f32[2,2]") != std::string::npos);
+  CHECK(run_seqc({"test", "--help"}).out.find("draws random numbers") != std::string::npos);
+}

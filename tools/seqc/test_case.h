@@ -27,6 +27,7 @@ enum class Outcome { Passed, Failed, Refused };
 struct CaseResult {
   Outcome outcome = Outcome::Passed;
   std::string message;  ///< for those that did not pass: one line, with the data set
+  bool random = false;  ///< the model draws random numbers: only types and shapes of its outputs were compared
 };
 
 /// Runs every data set of a case until one fails. Does not throw.
