@@ -69,6 +69,9 @@ std::span<const OperatorEntry> text_operators();       // ops_text.cpp: n-grams
 std::span<const OperatorEntry> optimizer_operators();  // ops_optimizer.cpp: ai.onnx.preview.training
 std::span<const OperatorEntry> random_operators();     // ops_random.cpp
 std::span<const OperatorEntry> dropout_operators();    // ops_dropout.cpp
+// Operators that ONNX Runtime adds, most of them in the domain com.microsoft:
+std::span<const OperatorEntry> microsoft_matmul_operators();     // ops_microsoft_matmul.cpp: quantised products
+std::span<const OperatorEntry> microsoft_qlinear_operators();  // ops_microsoft_qlinear.cpp: quantised elementwise maths
 
 /// The newest entry that is not newer than `opset`; null if the operator is unknown.
 const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset);

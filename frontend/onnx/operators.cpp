@@ -10,13 +10,32 @@ using Table = std::unordered_multimap<std::string_view, const OperatorEntry*>;
 
 Table make_table() {
   Table table;
-  for (const auto operators :
-       {elementwise_operators(), activation_operators(), shape_operators(),     layout_operators(),
-        slice_operators(),       gather_operators(),     select_operators(),    gradient_operators(),
-        order_operators(),       reduce_operators(),     matmul_operators(),    norm_operators(),
-        generator_operators(),   quantize_operators(),   qlinear_operators(),   control_flow_operators(),
-        sequence_operators(),    conv_operators(),       recurrent_operators(), signal_operators(),
-        text_operators(),        optimizer_operators(),  random_operators(),    dropout_operators()})
+  for (const auto operators : {elementwise_operators(),
+                               activation_operators(),
+                               shape_operators(),
+                               layout_operators(),
+                               slice_operators(),
+                               gather_operators(),
+                               select_operators(),
+                               gradient_operators(),
+                               order_operators(),
+                               reduce_operators(),
+                               matmul_operators(),
+                               norm_operators(),
+                               generator_operators(),
+                               quantize_operators(),
+                               qlinear_operators(),
+                               control_flow_operators(),
+                               sequence_operators(),
+                               conv_operators(),
+                               recurrent_operators(),
+                               signal_operators(),
+                               text_operators(),
+                               optimizer_operators(),
+                               random_operators(),
+                               dropout_operators(),
+                               microsoft_matmul_operators(),
+                               microsoft_qlinear_operators()})
     for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
   return table;
 }
