@@ -70,6 +70,9 @@ std::span<const OperatorEntry> optimizer_operators();  // ops_optimizer.cpp: ai.
 std::span<const OperatorEntry> random_operators();     // ops_random.cpp
 std::span<const OperatorEntry> dropout_operators();    // ops_dropout.cpp
 // Operators that ONNX Runtime adds, most of them in the domain com.microsoft:
+std::span<const OperatorEntry> microsoft_operators();            // ops_microsoft.cpp: fused and renamed ones
+std::span<const OperatorEntry> microsoft_norm_operators();       // ops_microsoft_norm.cpp
+std::span<const OperatorEntry> microsoft_attention_operators();  // ops_microsoft_attention.cpp
 std::span<const OperatorEntry> microsoft_matmul_operators();     // ops_microsoft_matmul.cpp: quantised products
 std::span<const OperatorEntry> microsoft_qlinear_operators();  // ops_microsoft_qlinear.cpp: quantised elementwise maths
 

@@ -34,6 +34,9 @@ Table make_table() {
                                optimizer_operators(),
                                random_operators(),
                                dropout_operators(),
+                               microsoft_operators(),
+                               microsoft_norm_operators(),
+                               microsoft_attention_operators(),
                                microsoft_matmul_operators(),
                                microsoft_qlinear_operators()})
     for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
