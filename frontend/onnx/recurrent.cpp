@@ -1,8 +1,10 @@
-// RNN, GRU and LSTM: reads the node, cuts the weights into gates and hands them to the cells of the DSL.
+// RNN, GRU and LSTM: reads the node, cuts the weights into gates and hands them to the cells of the DSL. So does
+// DynamicQuantizeLSTM of the domain com.microsoft, an LSTM whose products are those of bytes.
 #include <array>
 
 #include "frontend/onnx/node.h"
 #include "frontend/onnx/recurrent_attributes.h"
+#include "frontend/onnx/recurrent_quantized.h"
 #include "frontend/onnx/recurrent_weights.h"
 
 namespace seqc::frontend {
@@ -21,6 +23,7 @@ struct Recurrent {
   Value *x = nullptr, *w = nullptr, *r = nullptr;                  // x in the node's layout
   Value *b = nullptr, *h0 = nullptr, *c0 = nullptr, *p = nullptr;  // null if absent
   Value* lengths = nullptr;                                        // null if all are `steps`
+  bool quantized = false;  // the operands of every product are rounded to what bytes hold
 
   Shape state_shape() const {
     const Dim d(attributes.directions());
@@ -71,12 +74,12 @@ Value* read_lengths(Node& node, const Recurrent& n) {
   return full ? nullptr : lengths;
 }
 
-Recurrent read(Node& node, RecurrentKind kind) {
-  Recurrent n{.kind = kind, .attributes = read_recurrent_attributes(node, kind)};
+Recurrent read(Node& node, RecurrentKind kind, bool quantized) {
+  Recurrent n{.kind = kind, .attributes = read_recurrent_attributes(node, kind), .quantized = quantized};
   n.gates = kind == RecurrentKind::RNN ? 1 : kind == RecurrentKind::GRU ? 3 : 4;
   n.x = node.input(0, "X");
-  n.w = node.input(1, "W");
-  n.r = node.input(2, "R");
+  n.w = quantized ? dequantized_weights(node, 1, 8, "W") : node.input(1, "W");
+  n.r = quantized ? dequantized_weights(node, 2, 10, "R") : node.input(2, "R");
   if (!ir::is_float(n.x->dtype())) node.bad("X is {}, expected f16, bf16, f32 or f64", n.x->type().str());
   node.require_rank(n.x, 3, "X");
   node.require_rank(n.r, 3, "R");
@@ -169,26 +172,36 @@ Var initial_state(dsl::Context& context, const Recurrent& n, Value* given, int64
   return dsl::select(Var(context, given), n.direction_axis_of_states(), Dim(direction));
 }
 
-void import_recurrent(Node& node, RecurrentKind kind) {
-  const Recurrent n = read(node, kind);
+void import_recurrent(Node& node, RecurrentKind kind, bool quantized = false) {
+  const Recurrent n = read(node, kind, quantized);
   dsl::Context context(node.builder());
   Var x(context, n.x);
   if (n.attributes.batch_first) x = dsl::transpose(x, {1, 0, 2});
+  if (n.quantized) x = Var(context, rounded_input(node.builder(), x.value(), n.lengths));
 
   const bool lstm = kind == RecurrentKind::LSTM, wants_y = node.wants_output(0);
   Vars y, h, c;  // one entry a direction: [T,N,H], [N,H], [N,H]
   for (int64_t d = 0; d < n.attributes.directions(); ++d) {
     const dsl::Cell cell = make_cell(context, n, d);
-    const dsl::Cell seen = [&](const Var& step, const Vars& states) {
-      dsl::Step result = cell(step, states);
+    const dsl::WideCell seen = [&](const Vars& xs, const Vars& states) {
+      Vars given = states;
+      if (n.quantized) given[0] = rounded_hidden(states[0], xs.size() > 1 ? xs[1] : Var());
+      dsl::Step result = cell(xs[0], given);
       if (!wants_y) result.outputs.clear();
       return result;
     };
     Vars initial = {initial_state(context, n, n.h0, d, x)};
     if (lstm) initial.push_back(initial_state(context, n, n.c0, d, x));
-    const dsl::Scanned scanned =
-        dsl::scan(seen, x, initial,
-                  {.reverse = n.attributes.reversed[d], .lengths = n.lengths ? Var(context, n.lengths) : Var()});
+    // Rows of a quantised LSTM share a scale in each step, so it matters which steps they share: backwards, all rows
+    // start together at their ends.
+    const bool mirrored = n.quantized && n.lengths && n.attributes.reversed[d];
+    Vars xs = {mirrored ? Var(context, reverse_rows(node.builder(), x.value(), n.lengths)) : x};
+    if (n.quantized && n.lengths) xs.emplace_back(context, counted_rows(node.builder(), n.lengths, n.steps));
+    dsl::Scanned scanned = dsl::scan(
+        seen, xs, initial,
+        {.reverse = n.attributes.reversed[d] && !mirrored, .lengths = n.lengths ? Var(context, n.lengths) : Var()});
+    if (mirrored && wants_y)
+      scanned.outputs[0] = Var(context, reverse_rows(node.builder(), scanned.outputs[0].value(), n.lengths));
     h.push_back(scanned.states[0]);
     if (lstm) c.push_back(scanned.states[1]);
     if (wants_y)
@@ -204,13 +217,16 @@ void import_rnn(Node& node) { import_recurrent(node, RecurrentKind::RNN); }
 void import_gru(Node& node) { import_recurrent(node, RecurrentKind::GRU); }
 void import_lstm(Node& node) { import_recurrent(node, RecurrentKind::LSTM); }
 
+void import_dynamic_quantize_lstm(Node& node) { import_recurrent(node, RecurrentKind::LSTM, true); }
+
 }  // namespace
 
 std::span<const OperatorEntry> recurrent_operators() {
-  static constexpr std::array<OperatorEntry, 3> kTable = {{
+  static constexpr std::array<OperatorEntry, 4> kTable = {{
       {"RNN", import_rnn},
       {"GRU", import_gru},
       {"LSTM", import_lstm},
+      {"DynamicQuantizeLSTM", import_dynamic_quantize_lstm, 1, "com.microsoft"},
   }};
   return kTable;
 }
