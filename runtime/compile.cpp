@@ -69,22 +69,27 @@ Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& opti
 namespace {
 
 /// Values that may decide a model's structure: shapes, counts, flags; never data. (OneHot's depth may be a float.)
-bool may_shape_the_model(const ir::Tensor& value) {
+/// Several floats do only where the error asks for them by name (the scales of Resize).
+bool may_shape_the_model(const std::string& name, const ir::Tensor& value, const Error& error) {
   constexpr int64_t kMost = 64;
-  return value.count() <= (ir::is_float(value.dtype()) ? 1 : kMost);
+  if (value.count() > kMost) return false;
+  if (!ir::is_float(value.dtype()) || value.count() <= 1) return true;
+  const std::string_view message = error.what();
+  return value.rank() == 1 && message.find(fmt::format("the values of \"{}\"", name)) != std::string_view::npos;
 }
 
 /// Adds what is known of the inputs and `error` asks for; false when that is used already.
 bool specialise(CompileOptions& options, const Error& error) {
   const bool shapes = error.kind() == ErrorKind::NeedsDims && options.input_shapes.empty();
-  const bool values = error.kind() == ErrorKind::NeedsValues && options.input_values.empty();
+  const bool values = error.kind() == ErrorKind::NeedsValues;
   if ((!shapes && !values) || options.known_inputs.empty()) return false;
   options.dims.clear();  // the shapes say them
+  const size_t before = options.input_values.size();
   for (const auto& [name, tensor] : options.known_inputs) {
     options.input_shapes[name] = tensor.shape();
-    if (values && may_shape_the_model(tensor)) options.input_values[name] = tensor;
+    if (values && may_shape_the_model(name, tensor, error)) options.input_values.emplace(name, tensor);
   }
-  return shapes || !options.input_values.empty();
+  return shapes || options.input_values.size() > before;
 }
 
 }  // namespace

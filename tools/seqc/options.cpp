@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <iostream>
 
 #include "frontend/onnx/import.h"
@@ -32,6 +33,14 @@ int64_t parse_number(const std::string& text, const std::string& option) {
   return number;
 }
 
+double parse_real(const std::string& text, const std::string& option) {
+  double number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+    throw CLI::ValidationError(option, fmt::format("got \"{}\", expected a number", text));
+  return number;
+}
+
 int64_t parse_size(const std::string& text, const std::string& option) {
   const int64_t number = parse_number(text, option);
   if (number < 0)
@@ -53,9 +62,17 @@ void take_shape(runtime::CompileOptions& options, const std::string& text) {
 
 void take_value(runtime::CompileOptions& options, const std::string& text) {
   const auto [name, value] = split_assignment(text, "--value");
-  std::vector<int64_t> numbers;
-  for (const std::string& number : CLI::detail::split(value, ',')) numbers.push_back(parse_number(number, "--value"));
-  options.input_values[name] = ir::Tensor::i64({static_cast<int64_t>(numbers.size())}, numbers);
+  const std::vector<std::string> parts = CLI::detail::split(value, ',');
+  const std::vector<int64_t> shape = {static_cast<int64_t>(parts.size())};
+  if (value.find_first_of(".eE") == std::string::npos) {
+    std::vector<int64_t> numbers;
+    for (const std::string& number : parts) numbers.push_back(parse_number(number, "--value"));
+    options.input_values[name] = ir::Tensor::i64(shape, numbers);
+    return;
+  }
+  ir::Tensor numbers(ir::DType::f64, shape);
+  for (size_t i = 0; i < parts.size(); ++i) numbers.set_real(static_cast<int64_t>(i), parse_real(parts[i], "--value"));
+  options.input_values[name] = numbers;
 }
 
 void take_passes(std::set<std::string>& names, const std::string& text, bool with_stages) {
@@ -82,7 +99,8 @@ void add_shape_options(CLI::App& app, runtime::CompileOptions& options) {
   add_each(app, "--shape", "gives an input its whole shape, where the model does not say it",
            [&options](const std::string& text) { take_shape(options, text); })
       ->type_name("INPUT=A,B,...");
-  add_each(app, "--value", "fixes a small integer input that decides the model's structure, e.g. --value sr=16000",
+  add_each(app, "--value",
+           "fixes a small input that decides the model's structure, e.g. --value sr=16000 --value scales=1,1,0.5,0.5",
            [&options](const std::string& text) { take_value(options, text); })
       ->type_name("INPUT=A,B,...");
 }
@@ -96,7 +114,11 @@ void fit_values(const std::string& model, runtime::CompileOptions& options) {
     ir::Tensor& numbers = given->second;
     const bool scalar = input.tensor->shape.empty() && numbers.count() == 1;
     ir::Tensor value(input.tensor->dtype, scalar ? std::vector<int64_t>{} : numbers.shape());
-    for (int64_t i = 0; i < value.count(); ++i) value.set_integer(i, numbers.integer(i));
+    const bool whole = !ir::is_float(numbers.dtype());
+    if (!whole && !ir::is_float(value.dtype()))
+      fail(ErrorKind::BadInput, "--value {}: got numbers that are not whole for {}", input.name, input.tensor->str());
+    for (int64_t i = 0; i < value.count(); ++i)
+      whole ? value.set_integer(i, numbers.integer(i)) : value.set_real(i, numbers.real(i));
     numbers = std::move(value);
   }
 }
