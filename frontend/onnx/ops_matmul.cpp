@@ -1,4 +1,5 @@
 // Matrix products: MatMul, Gemm, Einsum.
+#include "frontend/onnx/ops_det.h"
 #include "frontend/onnx/ops_einsum.h"
 #include "frontend/onnx/support.h"
 
@@ -55,6 +56,7 @@ void import_einsum(Node& node) {
 }
 
 constexpr OperatorEntry kOperators[] = {
+    {"Det", import_det, 11},
     {"Einsum", import_einsum},
     {"Gemm", import_gemm},
     {"MatMul", import_matmul},
