@@ -1,8 +1,9 @@
-// Conv and ConvTranspose, and the table of convolutions and pools.
+// Conv and ConvTranspose, and the table of convolutions, pools and resampling.
 #include <algorithm>
 #include <array>
 
 #include "frontend/onnx/ops_pool.h"
+#include "frontend/onnx/ops_resample.h"
 #include "frontend/onnx/spatial.h"
 
 namespace seqc::frontend {
@@ -142,7 +143,7 @@ void import_conv_transpose(Node& node) {
 }  // namespace
 
 std::span<const OperatorEntry> conv_operators() {
-  static constexpr std::array<OperatorEntry, 8> kTable = {{
+  static constexpr std::array<OperatorEntry, 16> kTable = {{
       {"Conv", import_conv},
       {"ConvTranspose", import_conv_transpose},
       {"MaxPool", import_max_pool},
@@ -151,6 +152,14 @@ std::span<const OperatorEntry> conv_operators() {
       {"GlobalMaxPool", import_global_max_pool},
       {"GlobalAveragePool", import_global_average_pool},
       {"GlobalLpPool", import_global_lp_pool},
+      {"Resize", import_resize, 10},
+      {"Upsample", import_upsample},
+      {"GridSample", import_grid_sample, 16},
+      {"AffineGrid", import_affine_grid, 20},
+      {"RoiAlign", import_roi_align, 10},
+      {"MaxRoiPool", import_max_roi_pool},
+      {"MaxUnpool", import_max_unpool, 9},
+      {"Col2Im", import_col2im, 18},
   }};
   return kTable;
 }

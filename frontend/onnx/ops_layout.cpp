@@ -137,6 +137,34 @@ void import_pad(Node& node) {
   node.set_output(0, none ? x : b.emit(Opcode::Pad, {x, fill}, ir::PadAttr{lo, hi, mode}));
 }
 
+/// Cuts or adds zeros on both sides; an odd element is cut or added at the end.
+void import_center_crop_pad(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "input_data");
+  const Shape wanted = required_shape(node, 1, "shape");
+  const std::vector<int64_t> axes = node.integers("axes", axis_range(0, x->rank()));
+  if (axes.size() != wanted.size()) node.bad("shape holds {} numbers, expected {}", wanted.size(), axes.size());
+  std::vector<bool> seen(x->shape().size(), false);
+  Shape lo(x->shape().size(), Dim(0)), hi = lo;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t axis = node.axis(axes[i], x->rank(), "axes");
+    if (seen[axis]) node.bad("axes names axis {} twice", axis);
+    seen[axis] = true;
+    if (wanted[i].is_constant() && wanted[i].constant() < 0) node.bad("shape holds {}", wanted[i].str());
+    const Dim cut = x->shape()[axis] - wanted[i], added = Dim(-1) * cut;
+    if (provably_nonnegative(cut)) {
+      x = b.slice_axis(x, axis, floordiv(cut, Dim(2)), wanted[i]);
+    } else if (provably_nonnegative(added)) {
+      lo[axis] = floordiv(added, Dim(2));
+      hi[axis] = added - lo[axis];
+    } else {
+      node.needs_dims(symbols(cut), fmt::format("shape holds {} for a dim of {}, which is cut or surrounded",
+                                                wanted[i].str(), x->shape()[axis].str()));
+    }
+  }
+  node.set_output(0, b.emit(Opcode::Pad, {x, b.scalar_like(x, 0)}, ir::PadAttr{lo, hi, ir::PadMode::Constant}));
+}
+
 /// [N, C, H, W] with C as (block, block, c) or (c, block, block).
 void import_depth_to_space(Node& node) {
   Builder& b = node.builder();
@@ -170,9 +198,13 @@ void import_space_to_depth(Node& node) {
 }
 
 constexpr OperatorEntry kOperators[] = {
-    {"Concat", import_concat}, {"DepthToSpace", import_depth_to_space},
-    {"Pad", import_pad},       {"SpaceToDepth", import_space_to_depth},
-    {"Split", import_split},   {"Transpose", import_transpose},
+    {"CenterCropPad", import_center_crop_pad, 18},
+    {"Concat", import_concat},
+    {"DepthToSpace", import_depth_to_space},
+    {"Pad", import_pad},
+    {"SpaceToDepth", import_space_to_depth},
+    {"Split", import_split},
+    {"Transpose", import_transpose},
 };
 
 }  // namespace

@@ -127,7 +127,35 @@ void import_lp_normalization(Node& node) {
   const int64_t axis = node.axis(node.integer("axis", -1), x->rank()), p = node.integer("p", 2);
   if (p != 1 && p != 2) node.bad("attribute p is {}, expected 1 or 2", p);
   Value* sum = reduce(b, ir::ReduceKind::Sum, p == 1 ? b.abs(x) : b.mul(x, x), {axis}, true);
-  node.set_output(0, b.div(x, p == 1 ? sum : b.sqrt(sum)));
+  Value* norm = p == 1 ? sum : b.sqrt(sum);
+  // Nothing but zeros stays zeros.
+  node.set_output(0, b.div(x, b.select(b.eq(norm, b.scalar_like(x, 0)), b.scalar_like(x, 1), norm)));
+}
+
+// x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta; with an even size one more
+// neighbour behind than before
+void import_lrn(Node& node) {
+  Builder& b = node.builder();
+  Value* x = node.input(0, "X");
+  require_channels(node, x);
+  const int64_t size = node.required_integer("size");
+  const double alpha = node.real("alpha", 1e-4f), beta = node.real("beta", 0.75), bias = node.real("bias", 1);
+  if (size < 1 || size > INT32_MAX) node.bad("attribute size is {}, expected 1 or more", size);
+  const DType type = x->dtype();
+  if (!ir::is_float(type)) node.bad("X is {}, expected floats", x->type().str());
+  x = b.cast(x, type == DType::f64 ? type : DType::f32);
+  const Shape shape = x->shape();
+  const Dim pixels = ir::element_count(Shape(shape.begin() + 2, shape.end()));
+  Value* squares = b.reshape(b.mul(x, x), {shape[0], shape[1], pixels});
+  Value* sum = b.emit(Opcode::ReduceWindow, {squares},
+                      ir::WindowAttr{.kind = ir::ReduceKind::Sum,
+                                     .window = {size, 1},
+                                     .strides = {1, 1},
+                                     .dilations = {1, 1},
+                                     .pads_lo = {(size - 1) / 2, 0},
+                                     .pads_hi = {size / 2, 0}});
+  Value* base = b.add(b.mul(b.reshape(sum, shape), alpha / static_cast<double>(size)), bias);
+  node.set_output(0, b.cast(b.div(x, b.pow(base, b.scalar_like(x, beta))), type));
 }
 
 // (x - mean) / (sqrt(variance) + 1e-9), as ONNX's function body says
@@ -146,6 +174,7 @@ constexpr OperatorEntry kOperators[] = {
     {"GroupNormalization", import_group_normalization, 18},
     {"InstanceNormalization", import_instance_normalization},
     {"LayerNormalization", import_layer_normalization},
+    {"LRN", import_lrn},
     {"LpNormalization", import_lp_normalization},
     {"MeanVarianceNormalization", import_mean_variance_normalization},
 };

@@ -25,17 +25,21 @@ struct Windows {
     for (const int64_t size : spatial.kernel) product *= size;
     return product;
   }
-  /// Reduces x, padded by the neutral element of `kind`.
-  Value* reduce(Builder& b, ir::ReduceKind kind, Value* x) const {
+  /// Padding at the ends with what lies beyond it.
+  std::vector<int64_t> reach_hi() const {
     std::vector<int64_t> pads_hi = spatial.pads_hi;
     for (size_t i = 0; i < pads_hi.size(); ++i) pads_hi[i] += beyond[i];
+    return pads_hi;
+  }
+  /// Reduces x, padded by the neutral element of `kind`.
+  Value* reduce(Builder& b, ir::ReduceKind kind, Value* x) const {
     return b.emit(Opcode::ReduceWindow, {x},
                   ir::WindowAttr{.kind = kind,
                                  .window = spatial.kernel,
                                  .strides = spatial.strides,
                                  .dilations = spatial.dilations,
                                  .pads_lo = spatial.pads_lo,
-                                 .pads_hi = std::move(pads_hi)});
+                                 .pads_hi = reach_hi()});
   }
 };
 
@@ -124,11 +128,13 @@ Value* reduce_spatial(Node& node, ir::ReduceKind kind, Value* x) {
 
 void import_max_pool(Node& node) {
   Value* x = node.input(0, "X");
-  if (node.opset() >= 8 && node.output_count() > 1 && node.wants_output(1))
-    node.unsupported("the output Indices is not supported; only Y is");
-  if (node.opset() >= 8) node.integer("storage_order", 0);  // only about Indices
+  const int64_t order = node.opset() >= 8 ? node.integer("storage_order", 0) : 0;
+  if (order != 0 && order != 1) node.bad("attribute storage_order is {}, expected 0 or 1", order);
   const Windows windows = read_windows(node, x, 10, 10);
-  node.set_output(0, windows.reduce(node.builder(), ir::ReduceKind::Max, x));
+  Value* y = windows.reduce(node.builder(), ir::ReduceKind::Max, x);
+  node.set_output(0, y);
+  if (node.opset() < 8 || !node.wants_output(1)) return;
+  node.set_output(1, max_pool_indices(node.builder(), x, y->shape(), windows.spatial, order == 1));
 }
 
 void import_average_pool(Node& node) {
