@@ -143,7 +143,7 @@ void import_conv_transpose(Node& node) {
 }  // namespace
 
 std::span<const OperatorEntry> conv_operators() {
-  static constexpr std::array<OperatorEntry, 16> kTable = {{
+  static constexpr std::array<OperatorEntry, 17> kTable = {{
       {"Conv", import_conv},
       {"ConvTranspose", import_conv_transpose},
       {"MaxPool", import_max_pool},
@@ -160,6 +160,7 @@ std::span<const OperatorEntry> conv_operators() {
       {"MaxRoiPool", import_max_roi_pool},
       {"MaxUnpool", import_max_unpool, 9},
       {"Col2Im", import_col2im, 18},
+      {"DeformConv", import_deform_conv, 19},
   }};
   return kTable;
 }

@@ -13,5 +13,6 @@ void import_roi_align(Node& node);  // ops_roi.cpp
 void import_max_roi_pool(Node& node);
 void import_max_unpool(Node& node);  // ops_unpool.cpp
 void import_col2im(Node& node);
+void import_deform_conv(Node& node);  // ops_deform.cpp
 
 }  // namespace seqc::frontend

