@@ -119,13 +119,15 @@ void import_thresholded_relu(Node& node) {
   node.set_output(0, b.select(above, x, b.scalar_like(x, 0)));
 }
 
-// y = x < -lambd ? x + bias : x > lambd ? x - bias : 0
+// y = x < -lambd ? x + bias : x > lambd ? x - bias : 0; of integers in reals, cut off
 void import_shrink(Node& node) {
   Builder& b = node.builder();
   Value* x = node.input(0, "input");
+  const DType type = x->dtype();
+  if (ir::is_integer(type)) x = b.cast(x, DType::f64);
   const double lambd = node.real("lambd", 0.5), bias = node.real("bias", 0);
   Value* high = b.select(b.gt(x, b.scalar_like(x, lambd)), b.sub(x, b.scalar_like(x, bias)), b.scalar_like(x, 0));
-  node.set_output(0, b.select(b.lt(x, b.scalar_like(x, -lambd)), b.add(x, bias), high));
+  node.set_output(0, b.cast(b.select(b.lt(x, b.scalar_like(x, -lambd)), b.add(x, bias), high), type));
 }
 
 /// Before opset 13 the axis starts a flattened tail: all dims from it on are normalised together.

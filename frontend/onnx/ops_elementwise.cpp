@@ -40,7 +40,14 @@ constexpr Opcode code_of(const Mapping (&table)[N], std::string_view name) {
 
 void import_unary(Node& node) {
   node.ignore_attribute("consumed_inputs");  // opset 1: a hint for memory
-  node.set_output(0, node.builder().emit(code_of(kUnary, node.op_type()), {node.input(0, "input")}));
+  Builder& b = node.builder();
+  Value* x = node.input(0, "input");
+  const Opcode code = code_of(kUnary, node.op_type());
+  const DType type = x->dtype();
+  // Of all functions that need floats, ONNX gives this one to integers too.
+  if (code == Opcode::Erf && ir::is_integer(type))
+    return node.set_output(0, b.cast(b.erf(b.cast(x, DType::f64)), type));
+  node.set_output(0, b.emit(code, {x}));
 }
 
 /// Before opset 7 the second operand is broadcast only on request, and lined up with `axis` of the first.

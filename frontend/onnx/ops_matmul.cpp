@@ -1,4 +1,6 @@
 // Matrix products: MatMul, Gemm, Einsum.
+#include <cmath>
+
 #include "frontend/onnx/ops_det.h"
 #include "frontend/onnx/ops_einsum.h"
 #include "frontend/onnx/support.h"
@@ -36,6 +38,8 @@ void import_gemm(Node& node) {
   node.require_rank(right, 2, "B");
   const bool trans_a = node.integer("transA", 0) != 0, trans_b = node.integer("transB", 0) != 0;
   const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
+  if (ir::is_integer(left->dtype()) && (alpha != std::round(alpha) || beta != std::round(beta)))
+    node.unsupported("alpha={} and beta={} for {}, expected whole numbers", alpha, beta, left->type().str());
   const Dim rows = left->shape()[trans_a ? 1 : 0], columns = right->shape()[trans_b ? 0 : 1];
   node.require_equal(right->shape()[trans_b ? 1 : 0], left->shape()[trans_a ? 0 : 1], "the inner dim of B");
   Value* product = b.contract(std::string(trans_a ? "kn" : "nk") + "," + (trans_b ? "mk" : "km") + "->nm", left, right);

@@ -69,31 +69,58 @@ void import_instance_normalization(Node& node) {
   node.set_output(0, normalize(b, x, m, epsilon, per_channel(node, 1, "scale", x), per_channel(node, 2, "B", x)));
 }
 
-/// Uses the running moments; with training_mode=1 (opset 14) those of the batch, and updates the running ones.
+/// A parameter of BatchNormalization: one number a channel, or before opset 9 with spatial=0 one an element [C, D1, ...].
+Value* batch_parameter(Node& node, size_t index, const char* role, const Value* x, bool spatial) {
+  if (spatial || node.input_type(index).rank() == 1) return per_channel(node, index, role, x);
+  Value* parameter = node.input(index, role);
+  node.require_rank(parameter, x->rank() - 1, role);
+  for (size_t i = 0; i < parameter->shape().size(); ++i)
+    node.require_equal(parameter->shape()[i], x->shape()[i + 1], fmt::format("dim {} of {}", i, role));
+  return node.builder().cast(parameter, x->dtype());
+}
+
+/// Opset 14 says it by an attribute. Before, further outputs say that it trains (unless opset 1 and 6 deny it).
+bool trains(Node& node) {
+  if (node.opset() >= 14) return node.integer("training_mode", 0) != 0;
+  const bool denied = node.opset() < 7 && node.integer("is_test", 0) != 0;
+  bool more = false;
+  for (size_t i = 1; i < node.output_count(); ++i) more = more || node.wants_output(i);
+  if (denied && more) node.bad("got outputs beside Y, which is_test=1 does not have");
+  return more;
+}
+
+/// Uses the running moments; in training those of the batch, and updates the running ones.
 void import_batch_normalization(Node& node) {
   Builder& b = node.builder();
   Value* x = node.input(0, "X");
+  const Shape shape = x->shape();
+  if (x->rank() == 1) x = b.reshape(x, {shape[0], Dim(1)});  // one channel
   require_channels(node, x);
   const double epsilon = node.real("epsilon", 1e-5f), momentum = node.real("momentum", 0.9f);
   node.ignore_attribute("consumed_inputs");
-  if (node.opset() < 9 && node.integer("spatial", 1) != 1) node.unsupported("attribute spatial=0 is not supported");
-  if (node.opset() < 7 && node.integer("is_test", 0) == 0 && node.output_count() > 1)
-    node.unsupported("batch normalization in training mode (is_test=0) is not supported");
-  const bool training = node.opset() >= 14 && node.integer("training_mode", 0) != 0;
-  Moments m{per_channel(node, 3, "mean", x), per_channel(node, 4, "var", x)};
-  if (training) {
-    std::vector<int64_t> axes = axis_range(1, x->rank());
+  const bool spatial = node.opset() >= 9 || node.integer("spatial", 1) != 0;
+  const auto parameter = [&](size_t i, const char* role) { return batch_parameter(node, i, role, x, spatial); };
+  Moments m{parameter(3, "mean"), parameter(4, "var")};
+  if (trains(node)) {
+    std::vector<int64_t> axes = spatial ? axis_range(1, x->rank()) : std::vector<int64_t>(1);
     axes[0] = 0;
     const Moments batch = moments(b, x, axes);
-    const auto update = [&](Value* running, Value* current) {
-      Value* mixed = b.add(b.mul(running, momentum), b.mul(current, 1 - momentum));
-      return b.reshape(mixed, {x->shape()[1]});
+    const auto set = [&](size_t output, size_t input, Value* value) {
+      const Type& type = node.input_type(input);
+      node.set_output(
+          output, b.cast(b.reshape(b.broadcast(value, batch.mean->shape()), without(x->shape(), axes)), type.dtype));
     };
-    node.set_output(1, b.cast(update(m.mean, batch.mean), node.input_type(3).dtype));
-    node.set_output(2, b.cast(update(m.variance, batch.variance), node.input_type(4).dtype));
+    const auto update = [&](Value* running, Value* current) {
+      return b.add(b.mul(running, momentum), b.mul(current, 1 - momentum));
+    };
+    set(1, 3, update(m.mean, batch.mean));
+    set(2, 4, update(m.variance, batch.variance));
+    set(3, 3, batch.mean);  // before opset 14
+    set(4, 4, batch.variance);
     m = batch;
   }
-  node.set_output(0, normalize(b, x, m, epsilon, per_channel(node, 1, "scale", x), per_channel(node, 2, "B", x)));
+  Value* y = normalize(b, x, m, epsilon, parameter(1, "scale"), parameter(2, "B"));
+  node.set_output(0, b.reshape(y, shape));
 }
 
 /// Channels in groups, each normalised with its own moments; scale and bias a group (opset 18) or a channel (21).

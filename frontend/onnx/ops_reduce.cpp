@@ -32,11 +32,18 @@ Value* plain(Builder& b, Value* x, const std::vector<int64_t>& axes) {
 Value* sum_of(Builder& b, Value* x, const std::vector<int64_t>& axes) {
   return reduce(b, ReduceKind::Sum, x, axes, true);
 }
+/// Roots and logarithms of integers are taken of reals, and cut off.
+template <Value* (*F)(Builder&, Value*, const std::vector<int64_t>&)>
+Value* of_reals(Builder& b, Value* x, const std::vector<int64_t>& axes) {
+  return b.cast(F(b, ir::is_float(x->dtype()) ? x : b.cast(x, DType::f64), axes), x->dtype());
+}
+Value* l2_norm(Builder& b, Value* x, const std::vector<int64_t>& axes) { return b.sqrt(sum_of(b, b.mul(x, x), axes)); }
+Value* log_sum(Builder& b, Value* x, const std::vector<int64_t>& axes) { return b.log(sum_of(b, x, axes)); }
 constexpr Row kRows[] = {
     {"ReduceL1", 18, [](Builder& b, Value* x, const auto& axes) { return sum_of(b, b.abs(x), axes); }},
-    {"ReduceL2", 18, [](Builder& b, Value* x, const auto& axes) { return b.sqrt(sum_of(b, b.mul(x, x), axes)); }},
-    {"ReduceLogSum", 18, [](Builder& b, Value* x, const auto& axes) { return b.log(sum_of(b, x, axes)); }},
-    {"ReduceLogSumExp", 18, log_sum_exp},
+    {"ReduceL2", 18, of_reals<l2_norm>},
+    {"ReduceLogSum", 18, of_reals<log_sum>},
+    {"ReduceLogSumExp", 18, of_reals<log_sum_exp>},
     {"ReduceMax", 18, plain<ReduceKind::Max>},
     {"ReduceMean", 18, mean_keeping},
     {"ReduceMin", 18, plain<ReduceKind::Min>},

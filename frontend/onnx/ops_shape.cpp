@@ -1,4 +1,6 @@
 // Operators that change a shape and move nothing, and those that repeat elements.
+#include <cmath>
+
 #include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
@@ -52,12 +54,26 @@ void import_expand(Node& node) {
   node.set_output(0, node.builder().broadcast(x, node.broadcast(x->shape(), target)));
 }
 
+/// One number a dim; before opset 6 a number and the axis that it belongs to.
+Shape tile_repeats(Node& node, const Value* x) {
+  if (node.opset() >= 6) return required_shape(node, 1, "repeats");
+  const auto number = [&](size_t i, const char* role) {
+    const Tensor tensor = node.required_tensor(i, role);
+    if (tensor.count() != 1 || !(std::fabs(tensor.real(0)) < 1e12))
+      node.bad("{} is {}, expected one number", role, tensor.type_str());
+    return static_cast<int64_t>(tensor.real(0));
+  };
+  const int64_t tiles = number(1, "tiles"), axis = node.axis(number(2, "axis"), x->rank());
+  Shape repeats(x->shape().size(), Dim(1));
+  repeats[static_cast<size_t>(axis)] = Dim(tiles);
+  return repeats;
+}
+
 /// Each repeated dim gets a neighbour of that size, over which x is broadcast.
 void import_tile(Node& node) {
   Builder& b = node.builder();
-  if (node.opset() < 6) node.unsupported("Tile of opset {} is not supported, only from 6 on", node.opset());
   Value* x = node.input(0, "input");
-  const Shape repeats = required_shape(node, 1, "repeats");
+  const Shape repeats = tile_repeats(node, x);
   if (repeats.size() != x->shape().size())
     node.bad("repeats holds {} numbers, expected {} for {}", repeats.size(), x->rank(), x->type().str());
   Shape spread, repeated, result;

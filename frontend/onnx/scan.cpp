@@ -54,46 +54,74 @@ Value* move_axis(Builder& b, Value* x, int64_t from, int64_t to) {
   return b.transpose(x, perm);
 }
 
-/// The scan over inputs whose leading dim is time.
+/// The scan over inputs whose leading dim is time. After `length` steps (null: all) nothing changes any more.
 ir::Op* build_scan(Node& node, Builder& b, const ScanParts& parts, std::vector<Value*> states,
-                   std::vector<Value*> scanned, bool reverse) {
+                   std::vector<Value*> scanned, bool reverse, Value* length = nullptr) {
   const Dim steps = scanned[0]->shape()[0];
   for (const Value* x : scanned) node.require_equal(x->shape()[0], steps, "the length of a scanned input");
   const bool draws = draws_random_numbers(parts.body, node.graph().model().functions, node.opset());
-  if (draws) scanned.push_back(b.iota(steps));  // the number of the step
-  const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
+  const bool numbered = draws || length;
+  if (numbered) scanned.push_back(b.iota(steps));
+  const auto body = [&](Builder& inner, std::vector<Value*> arguments) {
+    Value* step = numbered ? arguments.back() : nullptr;
+    if (numbered) arguments.pop_back();
+    Value* goes_on = length ? inner.lt(step, length) : nullptr;
     std::vector<Item> inputs;
     for (Value* argument : arguments) inputs.push_back(make_item(argument));
-    if (draws) inputs.pop_back();
     std::vector<Value*> results;
-    for (const Item& item : draws ? import_step(node, inner, parts.body, inputs, arguments.back())
+    for (const Item& item : draws ? import_step(node, inner, parts.body, inputs, step)
                                   : node.graph().import_subgraph(inner, parts.body, inputs))
       results.push_back(tensor_result(node, inner, item, "a result of the body"));
     for (size_t i = 0; i < parts.states; ++i) require_carry(node, i, states[i]->type(), results[i]);
+    for (size_t i = 0; goes_on && i < results.size(); ++i)
+      results[i] =
+          inner.select(goes_on, results[i], i < parts.states ? arguments[i] : inner.scalar_like(results[i], 0));
     return results;
   };
   return b.scan(steps, states, scanned, body, reverse);
 }
 
+/// One sequence of a batch. With `length`, later steps leave the states and emit zeros; what goes backwards starts at
+/// the last step of the sequence.
+ir::Op* scan_row(Node& node, Builder& b, const ScanParts& parts, std::vector<Value*> states,
+                 std::vector<Value*> scanned, const std::vector<bool>& reverse, Value* length) {
+  const Dim steps = scanned[0]->shape()[0];
+  for (size_t i = 0; i < scanned.size(); ++i) {
+    if (!reverse[i]) continue;
+    if (!length) {
+      scanned[i] = reverse_axis(b, scanned[i], 0);
+      continue;
+    }
+    Value* one = b.scalar(DType::i64, 1);
+    Value* from = b.max(b.sub(b.sub(length, b.iota(steps)), one), b.scalar(DType::i64, 0));
+    scanned[i] = b.emit(Opcode::Gather, {scanned[i], from}, ir::AxisAttr{0});
+  }
+  return build_scan(node, b, parts, std::move(states), std::move(scanned), false, length);
+}
+
 /// Opset 8: every tensor has a leading batch dim; each row is a scan of its own.
 void import_batched(Node& node) {
   Builder& b = node.builder();
-  if (node.has_input(0)) node.unsupported("sequence_lens of opset 8 is not supported");
+  Value* lengths = node.optional_input(0, "sequence_lens");
   const ScanParts parts = read_parts(node, node.input_count() - 1);
   const auto reverse = read_directions(node, "directions", parts.scanned);
-  const std::vector<Value*> inputs = node.inputs_from(1);
+  std::vector<Value*> inputs = node.inputs_from(1);
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i]->rank() < (i < parts.states ? 1 : 2))
       node.bad("input {} is {}, expected a batch dim", i + 1, inputs[i]->type().str());
   for (const Value* input : inputs)
     node.require_equal(input->shape()[0], inputs[0]->shape()[0], "the batch of an input");
+  if (lengths) {
+    node.require_rank(lengths, 1, "sequence_lens");
+    node.require_equal(lengths->shape()[0], inputs[0]->shape()[0], "the length of sequence_lens");
+    inputs.push_back(b.cast(lengths, DType::i64));
+  }
   const auto row = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    std::vector<Value*> states(arguments.begin(), arguments.begin() + static_cast<ptrdiff_t>(parts.states)), scanned;
-    for (size_t i = 0; i < parts.scanned; ++i) {
-      Value* x = arguments[parts.states + i];
-      scanned.push_back(reverse[i] ? reverse_axis(inner, x, 0) : x);
-    }
-    const ir::Op* scan = build_scan(node, inner, parts, states, scanned, false);
+    const auto first = arguments.begin() + static_cast<ptrdiff_t>(parts.states);
+    const std::vector<Value*> states(arguments.begin(), first);
+    const std::vector<Value*> scanned(first, first + static_cast<ptrdiff_t>(parts.scanned));
+    Value* length = lengths ? arguments.back() : nullptr;
+    const ir::Op* scan = scan_row(node, inner, parts, states, scanned, reverse, length);
     std::vector<Value*> results;
     for (size_t i = 0; i < scan->result_count(); ++i) results.push_back(scan->result(i));
     return results;
