@@ -219,6 +219,17 @@ Value* to_type(Builder& b, Value* x, DType type) {
   return b.cast(x, type);
 }
 
+/// Axes that shrink leave less work to the others.
+std::vector<ResizeAxis> shrinking_first(const std::vector<ResizeAxis>& axes) {
+  std::vector<ResizeAxis> order;
+  for (const bool wanted : {true, false})
+    for (const ResizeAxis& axis : axes) {
+      const bool numeric = axis.in.is_constant() && axis.out.is_constant();
+      if ((numeric && axis.out.constant() < axis.in.constant()) == wanted) order.push_back(axis);
+    }
+  return order;
+}
+
 void resize(Node& node, Value* x, const ResizeMethod& method, std::vector<ResizeAxis> axes, double extrapolation) {
   Builder& b = node.builder();
   const DType type = x->dtype();
@@ -227,10 +238,7 @@ void resize(Node& node, Value* x, const ResizeMethod& method, std::vector<Resize
     if (axis.in == Dim(0) && !(axis.out == Dim(0)))
       node.bad("axis {} of {} is empty and cannot be resized to {}", axis.axis, x->type().str(), axis.out.str());
   if (axes.empty()) return node.set_output(0, x);
-  // Those that shrink first leave less work to the others.
-  std::ranges::stable_partition(axes, [](const ResizeAxis& axis) {
-    return axis.in.is_constant() && axis.out.is_constant() && axis.out.constant() < axis.in.constant();
-  });
+  axes = shrinking_first(axes);
   const bool weighted = method.mode != ResizeMode::Nearest;
   if (weighted) x = b.cast(x, weighted_type(type));
   Value* outside = nullptr;

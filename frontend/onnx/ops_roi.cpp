@@ -35,7 +35,7 @@ struct RoiAlign {
 class RoiAxis {
  public:
   RoiAxis(Builder& b, const RoiAlign& align, Value* rois, int64_t first, const Dim& size, int64_t bins)
-      : b_(b), size_(dim_scalar(b, size, rois->dtype())), bins_(bins) {
+      : size_(dim_scalar(b, size, rois->dtype())), bins_(bins) {
     const auto bound = [&](int64_t column) {
       Value* scaled = b.mul(b.select_axis(rois, 1, Dim(column)), align.spatial_scale);
       return align.half_pixel ? b.sub(scaled, b.scalar_like(rois, 0.5)) : scaled;
@@ -53,52 +53,98 @@ class RoiAxis {
   Value* samples() const { return samples_; }
 
   struct Taps {
-    Value *index, *weight;  ///< [2 * most, R, bins]: the two neighbours of each sample
+    Value *index, *weight;  ///< [2 * S, R, bins]: the two neighbours of each sample
   };
-  /// Positions beyond one element outside count as 0, those nearer as the border. Regions with fewer samples than
-  /// `most` repeat the last one, or fill up with weights of 0.
-  Taps taps(int64_t most, bool repeat_last) {
+  /// Of the samples with these numbers, [S]. Positions beyond one element outside count as 0, those nearer as the border.
+  /// Regions without such a sample repeat their last one, or have weights of 0 for it.
+  Taps taps(Builder& b, Value* numbers, bool repeat_last) const {
     const Dim regions = bin_->shape()[0];
-    const auto real = [&](double value) { return b_.scalar_like(bin_, value); };
-    const auto each_region = [&](Value* v) { return b_.reshape(v, {regions, Dim(1)}); };
-    const Dim column(most);
-    Value* sample = b_.reshape(b_.iota(column, bin_->dtype()), {column, Dim(1), Dim(1)});
-    if (repeat_last) sample = b_.max(b_.min(sample, b_.sub(each_region(samples_), real(1))), real(0));
-    Value* in_bin = b_.div(b_.mul(b_.add(sample, 0.5), each_region(bin_)), each_region(samples_));
-    Value* bin_start = b_.mul(b_.iota(Dim(bins_), bin_->dtype()), each_region(bin_));
-    Value* x = b_.add(b_.add(each_region(start_), bin_start), in_bin);  // [most, R, bins]
-    Value* valid = b_.emit(Opcode::And, {b_.ge(x, real(-1)), b_.le(x, size_)});
-    valid = b_.emit(Opcode::And, {valid, b_.lt(sample, each_region(samples_))});
-    Value* last = b_.sub(size_, real(1));
-    x = b_.max(b_.min(x, last), real(0));
-    Value* low = b_.emit(Opcode::Floor, {x});
-    Value* high = b_.min(b_.add(low, 1), last);
-    Value* fraction = b_.sub(x, low);
-    const auto weight = [&](Value* w) { return b_.select(valid, w, real(0)); };
-    return {b_.cast(b_.concat({low, high}, 0), DType::i64),
-            b_.concat({weight(b_.sub(real(1), fraction)), weight(fraction)}, 0)};
+    const auto real = [&](double value) { return b.scalar_like(bin_, value); };
+    const auto each_region = [&](Value* v) { return b.reshape(v, {regions, Dim(1)}); };
+    Value* sample = b.reshape(numbers, {numbers->shape()[0], Dim(1), Dim(1)});
+    if (repeat_last) sample = b.max(b.min(sample, b.sub(each_region(samples_), real(1))), real(0));
+    Value* in_bin = b.div(b.mul(b.add(sample, 0.5), each_region(bin_)), each_region(samples_));
+    Value* bin_start = b.mul(b.iota(Dim(bins_), bin_->dtype()), each_region(bin_));
+    Value* x = b.add(b.add(each_region(start_), bin_start), in_bin);  // [most, R, bins]
+    Value* valid = b.emit(Opcode::And, {b.ge(x, real(-1)), b.le(x, size_)});
+    valid = b.emit(Opcode::And, {valid, b.lt(sample, each_region(samples_))});
+    Value* last = b.sub(size_, real(1));
+    x = b.max(b.min(x, last), real(0));
+    Value* low = b.emit(Opcode::Floor, {x});
+    Value* high = b.min(b.add(low, 1), last);
+    Value* fraction = b.sub(x, low);
+    const auto weight = [&](Value* w) { return b.select(valid, w, real(0)); };
+    return {b.cast(b.concat({low, high}, 0), DType::i64),
+            b.concat({weight(b.sub(real(1), fraction)), weight(fraction)}, 0)};
   }
 
  private:
-  Builder& b_;
   Value* size_;
   int64_t bins_;
   Value *start_ = nullptr, *bin_ = nullptr, *samples_ = nullptr;
 };
 
-/// The largest number of samples along an axis. Adaptive numbers follow from the regions, which must be known.
-int64_t most_samples(Node& node, const RoiAlign& align, const RoiAxis& axis) {
+constexpr int64_t kMostSamples = 4096;  // in a bin, along one dim; more say that a region is no region
+
+/// The largest number of samples along an axis: given, or what the regions ask for; nothing if a run decides it.
+std::optional<int64_t> known_samples(Node& node, const RoiAlign& align, const RoiAxis& axis) {
   if (align.sampling_ratio > 0) return align.sampling_ratio;
   const auto counts = node.graph().model().evaluate(axis.samples());
-  if (!counts)
-    node.unsupported(
-        "sampling_ratio=0 takes as many samples as the rois at run time ask for, which is not supported; set "
-        "sampling_ratio, or make rois a constant");
+  if (!counts) return std::nullopt;
   double most = 1;
   for (int64_t i = 0; i < counts->count(); ++i) most = std::max(most, counts->real(i));
-  if (!(most <= 4096)) node.bad("a region takes {} samples in a bin", most);
+  if (!(most <= kMostSamples)) node.bad("a region takes {} samples in a bin", most);
   return static_cast<int64_t>(most);
 }
+
+/// The same at run time.
+Value* most_samples(Builder& b, const RoiAxis& axis) {
+  Value* most = b.reduce(ir::ReduceKind::Max, axis.samples(), {0});
+  most = b.min(b.max(most, b.scalar_like(most, 0)), b.scalar_like(most, kMostSamples));
+  return b.cast(most, DType::i64);
+}
+
+/// What all regions have in common; rows and columns of samples are pooled together.
+struct RoiPool {
+  Value *x, *batch;
+  RoiAxis rows, columns;
+  int64_t height, width;
+  bool average;
+
+  /// Sums (or takes the largest) of samples with these numbers, [R,C,height,width].
+  Value* pool(Builder& b, Value* row_numbers, Value* column_numbers) const {
+    const Shape& image = x->shape();
+    const auto down = rows.taps(b, row_numbers, !average), across = columns.taps(b, column_numbers, !average);
+    const Dim regions = batch->shape()[0], vertical = down.index->shape()[0], horizontal = across.index->shape()[0];
+    const Shape of_rows = {vertical, Dim(1), regions, Dim(height), Dim(1)},
+                of_columns = {horizontal, regions, Dim(1), Dim(width)};
+    Value* start = b.mul(b.cast(batch, DType::i64), dim_scalar(b, image[2], DType::i64));
+    Value* row = b.add(b.reshape(down.index, of_rows), b.reshape(start, {regions, Dim(1), Dim(1)}));
+    Value* index = b.add(b.mul(row, dim_scalar(b, image[3], DType::i64)), b.reshape(across.index, of_columns));
+    Value* weight = b.mul(b.reshape(down.weight, of_rows), b.reshape(across.weight, of_columns));
+    const SampleTaps taps{.index = index, .inside = nullptr, .weight = weight, .axes = 2};
+    return sample_image(b, x, taps, 1, average ? ir::ReduceKind::Sum : ir::ReduceKind::Max);
+  }
+
+  /// All samples, one after the other: as many as the region with most of them has.
+  Value* pool_adaptively(Builder& b) const {
+    Value *down = most_samples(b, rows), *across = most_samples(b, columns);
+    Value* trips = b.mul(down, across);
+    const Shape shape = {batch->shape()[0], x->shape()[1], Dim(height), Dim(width)};
+    const double neutral = average ? 0 : -std::numeric_limits<double>::infinity();
+    Value* initial = b.broadcast(b.scalar_like(x, neutral), shape);
+    const auto body = [&](Builder& in, const std::vector<Value*>& arguments) -> std::vector<Value*> {
+      Value* row = in.div(arguments[0], across);
+      Value* column = in.sub(arguments[0], in.mul(row, across));
+      const auto number = [&](Value* v) { return in.reshape(in.cast(v, x->dtype()), {Dim(1)}); };
+      Value* here = pool(in, number(row), number(column));
+      Value* all = average ? in.add(arguments[1], here) : in.max(arguments[1], here);
+      return {in.constant(Tensor::scalar_int(DType::boolean, 1)), all};
+    };
+    Value* y = b.loop(trips, b.constant(Tensor::scalar_int(DType::boolean, 1)), {initial}, body)->result(0);
+    return b.select(b.emit(Opcode::Gt, {trips, b.constant(Tensor::scalar_int(DType::i64, 0))}), y, b.scalar_like(y, 0));
+  }
+};
 
 }  // namespace
 
@@ -119,7 +165,7 @@ void import_roi_align(Node& node) {
   }
   align.spatial_scale = node.real("spatial_scale", 1);
   align.sampling_ratio = node.integer("sampling_ratio", 0);
-  if (align.sampling_ratio < 0 || align.sampling_ratio > 4096)
+  if (align.sampling_ratio < 0 || align.sampling_ratio > kMostSamples)
     node.bad("attribute sampling_ratio is {}", align.sampling_ratio);
   const std::string mode = node.text("mode", "avg");
   if (mode != "avg" && mode != "max") node.unsupported("attribute mode is \"{}\", expected avg or max", mode);
@@ -129,22 +175,19 @@ void import_roi_align(Node& node) {
   rois = b.cast(rois, work);
 
   const Shape& image = x->shape();
-  RoiAxis rows(b, align, rois, 1, image[2], height), columns(b, align, rois, 0, image[3], width);
-  const bool average = mode == "avg";
-  const auto down = rows.taps(most_samples(node, align, rows), !average),
-             across = columns.taps(most_samples(node, align, columns), !average);
-  const Dim regions = rois->shape()[0], vertical = down.index->shape()[0], horizontal = across.index->shape()[0];
-  const Shape of_rows = {vertical, Dim(1), regions, Dim(height), Dim(1)},
-              of_columns = {horizontal, regions, Dim(1), Dim(width)};
-  Value* start = b.mul(b.cast(batch, DType::i64), dim_scalar(b, image[2], DType::i64));
-  Value* row = b.add(b.reshape(down.index, of_rows), b.reshape(start, {regions, Dim(1), Dim(1)}));
-  Value* index = b.add(b.mul(row, dim_scalar(b, image[3], DType::i64)), b.reshape(across.index, of_columns));
-  Value* weight = b.mul(b.reshape(down.weight, of_rows), b.reshape(across.weight, of_columns));
-  const SampleTaps taps{.index = index, .inside = nullptr, .weight = weight, .axes = 2};
-  Value* y = sample_image(b, x, taps, 1, average ? ir::ReduceKind::Sum : ir::ReduceKind::Max);
-  if (average) {
-    Value* count = b.max(b.mul(rows.samples(), columns.samples()), b.scalar(work, 1));
-    y = b.div(y, b.reshape(count, {regions, Dim(1), Dim(1), Dim(1)}));
+  const RoiPool pool{.x = x,
+                     .batch = batch,
+                     .rows = RoiAxis(b, align, rois, 1, image[2], height),
+                     .columns = RoiAxis(b, align, rois, 0, image[3], width),
+                     .height = height,
+                     .width = width,
+                     .average = mode == "avg"};
+  const auto down = known_samples(node, align, pool.rows), across = known_samples(node, align, pool.columns);
+  Value* y =
+      down && across ? pool.pool(b, b.iota(Dim(*down), work), b.iota(Dim(*across), work)) : pool.pool_adaptively(b);
+  if (pool.average) {
+    Value* count = b.max(b.mul(pool.rows.samples(), pool.columns.samples()), b.scalar(work, 1));
+    y = b.div(y, b.reshape(count, {rois->shape()[0], Dim(1), Dim(1), Dim(1)}));
   }
   node.set_output(0, b.cast(y, type));
 }
