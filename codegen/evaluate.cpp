@@ -25,6 +25,36 @@ llvm::Value* Evaluator::all_lanes() const {
   return e_.splat(e_.getTrue(), point_.lanes);
 }
 
+namespace {
+
+/// True for ops whose result is exact in the type of its operands.
+bool is_exact(const ir::Op& op) {
+  switch (op.code()) {
+    case Opcode::Neg:
+    case Opcode::Abs:
+    case Opcode::Sign:
+    case Opcode::Floor:
+    case Opcode::Ceil:
+    case Opcode::Round:
+    case Opcode::Copy:
+    case Opcode::Min:
+    case Opcode::Max:
+    case Opcode::Select: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+llvm::Value* Evaluator::rounded(llvm::Value* value, ir::DType type) {
+  if (type != ir::DType::f16 && type != ir::DType::bf16) return value;
+  return e_.from_memory(e_.to_memory(value, type), type);
+}
+
+void Evaluator::bind(const ir::Value* value, const Coordinates& at, llvm::Value* result) {
+  memo_[value].push_back({at, rounded(result, value->dtype())});
+}
+
 llvm::Value* Evaluator::value(const ir::Value* value, const Coordinates& at) {
   for (const auto& [known, result] : memo_[value])
     if (known == at) return result;
@@ -45,7 +75,8 @@ llvm::Value* Evaluator::compute(const ir::Op& op, const Coordinates& at) {
     std::vector<llvm::Value*> operands;
     for (const ir::Value* operand : op.operands())
       operands.push_back(value(operand, broadcast_coordinates(at, op.result()->shape(), operand->shape())));
-    return emit_point_op(e_, op, operands);
+    llvm::Value* result = emit_point_op(e_, op, operands);
+    return is_exact(op) ? result : rounded(result, op.result()->dtype());
   }
   switch (op.code()) {
     case Opcode::Transpose:
@@ -175,7 +206,8 @@ llvm::Value* Evaluator::iota(const ir::Op& op, const Coordinates& at) {
   llvm::Value* position = spread(index(at[0]));
   const ir::DType type = op.result()->dtype();
   llvm::Type* target = vector_of(register_type(e_.getContext(), type), point_.lanes);
-  return ir::is_float(type) ? e_.CreateSIToFP(position, target) : e_.CreateIntCast(position, target, true);
+  return ir::is_float(type) ? rounded(e_.CreateSIToFP(position, target), type)
+                            : e_.CreateIntCast(position, target, true);
 }
 
 /// A negative index counts from the end; what is still outside is clamped.

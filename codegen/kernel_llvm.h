@@ -46,9 +46,7 @@ class Evaluator {
   Evaluator(Frame& frame, LoopPoint point) : frame_(frame), e_(frame.e), point_(std::move(point)) {}
 
   /// Gives a value computed elsewhere (a contraction's accumulator) for its own coordinates.
-  void bind(const ir::Value* value, const Coordinates& at, llvm::Value* result) {
-    memo_[value].push_back({at, result});
-  }
+  void bind(const ir::Value* value, const Coordinates& at, llvm::Value* result);
   /// `value` (register type, `lanes` wide) at `at`.
   llvm::Value* value(const ir::Value* value, const Coordinates& at);
   /// Stores `value` (register type) into a buffer.
@@ -63,6 +61,9 @@ class Evaluator {
   };
 
   llvm::Value* compute(const ir::Op& op, const Coordinates& at);
+  /// f16 and bf16 live in f32 registers: what an op computes there is rounded at once, so that it does not matter which
+  /// ops share a kernel.
+  llvm::Value* rounded(llvm::Value* value, ir::DType type);
   llvm::Value* load(const ir::Value* buffer, const Address& address);
   Address address(const ir::Value* buffer, const Coordinates& at);
   Address address(const Access& access);

@@ -51,8 +51,9 @@ llvm::Value* combine(Emitter& e, ReduceKind kind, DType type, llvm::Value* a, ll
                                   : (larger ? llvm::Intrinsic::umax : llvm::Intrinsic::umin);
         return e.CreateBinaryIntrinsic(id, a, b);
       }
-      llvm::Value* ordered = larger ? e.CreateFCmpOGT(a, b) : e.CreateFCmpOLT(a, b);
-      return e.CreateSelect(e.CreateFCmpUNO(a, a), a, e.CreateSelect(ordered, a, b));
+      // Of +0 and -0 the first one stays, as for the ops min and max.
+      llvm::Value* ordered = larger ? e.CreateFCmpOGT(b, a) : e.CreateFCmpOLT(b, a);
+      return e.CreateSelect(e.CreateFCmpUNO(b, b), b, e.CreateSelect(ordered, b, a));
     }
   }
   internal_error(__FILE__, __LINE__, "kind", "unknown reduction");

@@ -57,10 +57,10 @@ llvm::Value* extreme(const Point& p, bool larger) {
                                 : (larger ? llvm::Intrinsic::umax : llvm::Intrinsic::umin);
     return p.e.CreateBinaryIntrinsic(id, a, b);
   }
-  // The compare-and-select form is one minps/maxps, which returns its second operand when either is NaN; a NaN in the
-  // second operand is therefore kept, and one in the first is put back.
-  llvm::Value* ordered = larger ? p.e.CreateFCmpOGT(a, b) : p.e.CreateFCmpOLT(a, b);
-  return p.e.CreateSelect(p.e.CreateFCmpUNO(a, a), a, p.e.CreateSelect(ordered, a, b));
+  // The compare-and-select form is one minps/maxps, which returns its second operand, here a, when either is NaN and when
+  // they are equal (+0 and -0); a NaN in a is therefore kept, and one in b is put back.
+  llvm::Value* ordered = larger ? p.e.CreateFCmpOGT(b, a) : p.e.CreateFCmpOLT(b, a);
+  return p.e.CreateSelect(p.e.CreateFCmpUNO(b, b), b, p.e.CreateSelect(ordered, b, a));
 }
 
 /// Integer division and remainder never trap: a zero divisor gives 0, the smallest value over -1 wraps.
