@@ -149,6 +149,7 @@ class Sweep {
           block(op->region(r));
         }
         erase_results(op);
+        if (op->code() == Opcode::Kernel) settle_kind(op);
         break;
       case Opcode::Contract:
         if (op->as<ContractAttr>().lanes == 0) {
@@ -158,6 +159,22 @@ class Sweep {
         break;
       default: break;
     }
+  }
+
+  /// A kernel that lost the contraction or reduction which gave it its kind is a map of what is left.
+  static void settle_kind(Op* kernel) {
+    const auto has_root = [&](KernelKind kind) {
+      for (const Op* op : kernel->region().op_list()) {
+        if (kind == KernelKind::Contract && op->code() == Opcode::Contract) return true;
+        if (kind == KernelKind::Reduce && op->code() == Opcode::Reduce) return true;
+        if (kind == KernelKind::Window && (op->code() == Opcode::Conv || op->code() == Opcode::ReduceWindow))
+          return true;
+      }
+      return false;
+    };
+    const KernelKind kind = kernel->as<KernelAttr>().kind;
+    if (kind != KernelKind::Map && kind != KernelKind::Move && !has_root(kind))
+      kernel->set_attr(KernelAttr{KernelKind::Map});
   }
 
   void shrink_steps(Op* op) {
