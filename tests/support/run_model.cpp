@@ -29,11 +29,19 @@ void run_on_threads(void*, void (*task)(void*, int32_t), void* argument, int32_t
 }  // namespace
 
 std::vector<ir::Tensor> run_model(const seqc_model& model, const std::vector<ir::Tensor>& inputs, int threads) {
+  int32_t status = 0;
+  auto results = try_run_model(model, inputs, threads, status);
+  REQUIRE(status == SEQC_OK);
+  return *std::move(results);
+}
+
+std::optional<std::vector<ir::Tensor>> try_run_model(const seqc_model& model, const std::vector<ir::Tensor>& inputs,
+                                                     int threads, int32_t& status) {
   std::vector<seqc_tensor> in, out(static_cast<size_t>(model.output_count));
   for (const ir::Tensor& input : inputs) in.push_back(describe(input));
   size_t bytes = 0;
-  const int32_t status = model.prepare(in.data(), out.data(), &bytes);
-  REQUIRE(status == SEQC_OK);
+  status = model.prepare(in.data(), out.data(), &bytes);
+  if (status != SEQC_OK) return std::nullopt;
   std::vector<ir::Tensor> results;
   for (seqc_tensor& output : out) {
     results.emplace_back(static_cast<ir::DType>(output.dtype),
