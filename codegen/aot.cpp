@@ -98,7 +98,7 @@ void write_archive(const std::string& member_name, const llvm::SmallVector<char,
 }  // namespace
 
 EmittedFile emit(const ir::Function& function, const Target& target, EmitKind kind, const std::string& name,
-                 const std::string& path) {
+                 const std::string& path, const FixedValues& fixed) {
   if (!is_identifier(name))
     fail(ErrorKind::BadInput, "library name: got \"{}\", expected a C identifier; choose one with --name", name);
   const auto machine = make_target_machine(target);
@@ -109,7 +109,9 @@ EmittedFile emit(const ir::Function& function, const Target& target, EmitKind ki
   const ProgramOptions options{.name = name,
                                .target = describe_target(*machine, target),
                                .embed_constants = true,
-                               .library_entry = kind == EmitKind::SharedLibrary};
+                               .library_entry = kind == EmitKind::SharedLibrary,
+                               .needs = cpu_needs(*machine),
+                               .fixed = fixed};
   Program program = generate_program(context, function, describe_machine(*machine, target), options);
   PendingFile file(path);
   if (kind == EmitKind::Llvm) {

@@ -19,16 +19,29 @@ std::string comment_safe(std::string text) {
   return text;
 }
 
+/// What an input must be, when it is fixed.
+std::string only_value(const std::string& name, const FixedValues& fixed) {
+  const auto it = fixed.find(name);
+  if (it == fixed.end()) return "";
+  std::string elements;
+  constexpr int64_t kShown = 16;
+  for (int64_t i = 0; i < std::min(it->second.count(), kShown); ++i)
+    elements += fmt::format("{}{}", i > 0 ? ", " : "",
+                            ir::is_float(it->second.dtype()) ? fmt::format("{}", it->second.real(i))
+                                                             : fmt::format("{}", it->second.integer(i)));
+  return fmt::format(", which must be {}{}", elements, it->second.count() > kShown ? ", ..." : "");
+}
+
 }  // namespace
 
-std::string c_header(const ir::Function& function, const std::string& name) {
+std::string c_header(const ir::Function& function, const std::string& name, const FixedValues& fixed) {
   const std::string guard = upper(name) + "_H";
   std::string text = fmt::format("/* {} - compiled by seqc.\n *\n", name);
   const ir::Block& body = function.body();
   text += " * Inputs, in order:\n";
   for (size_t i = 0; i < body.argument_count(); ++i)
-    text += fmt::format(" *   [{}] {}: {}\n", i, comment_safe(body.argument(i)->name()),
-                        comment_safe(body.argument(i)->type().str()));
+    text += fmt::format(" *   [{}] {}: {}{}\n", i, comment_safe(body.argument(i)->name()),
+                        comment_safe(body.argument(i)->type().str()), only_value(body.argument(i)->name(), fixed));
   text += " * Outputs, in order:\n";
   const auto& returned = body.terminator()->operands();
   const ir::DimBounds bounds(function);

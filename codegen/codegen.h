@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +40,13 @@ class CompiledModel {
   virtual size_t code_bytes() const = 0;
 };
 
+/// Inputs whose values the function takes for granted, by name: `prepare` refuses others.
+using FixedValues = std::map<std::string, ir::Tensor>;
+
 /// Compiles `function` (in kernel form, see passes/pipeline.cpp; it must outlive nothing: all is copied).
-std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {});
+/// Throws Error(BadInput) for a target whose instructions this processor lacks.
+std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {},
+                                       const FixedValues& fixed = {});
 
 enum class EmitKind { SharedLibrary, StaticLibrary, Object, Assembly, Llvm };
 
@@ -52,9 +58,9 @@ struct EmittedFile {
 /// Writes one file of the given kind, whole or not at all. `name` prefixes the exported symbols (`NAME_model`) and must
 /// be a C identifier. Throws Error(BadInput) when the file cannot be written.
 EmittedFile emit(const ir::Function& function, const Target& target, EmitKind kind, const std::string& name,
-                 const std::string& path);
+                 const std::string& path, const FixedValues& fixed = {});
 
 /// The text of the C header that belongs to a built library.
-std::string c_header(const ir::Function& function, const std::string& name);
+std::string c_header(const ir::Function& function, const std::string& name, const FixedValues& fixed = {});
 
 }  // namespace seqc::codegen

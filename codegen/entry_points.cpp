@@ -1,7 +1,4 @@
-#include <algorithm>
-
 #include "codegen/program_llvm.h"
-#include "ir/error.h"
 #include "ir/named_dims.h"
 #include "runtime/seqc.h"
 
@@ -13,53 +10,11 @@ AbiTypes::AbiTypes(llvm::LLVMContext& context) {
   llvm::Type* pointer = llvm::PointerType::getUnqual(context);
   llvm::Type *i32 = llvm::Type::getInt32Ty(context), *i64 = llvm::Type::getInt64Ty(context);
   tensor = llvm::StructType::get(context, {pointer, i32, i32, llvm::ArrayType::get(i64, SEQC_MAX_RANK)});
-  port = llvm::StructType::get(context, {pointer, i32, i32, llvm::ArrayType::get(pointer, SEQC_MAX_RANK)});
+  port = llvm::StructType::get(context, {pointer, i32, i32, llvm::ArrayType::get(pointer, SEQC_MAX_RANK), pointer});
   threads = llvm::StructType::get(context, {i32, pointer, pointer});
-  model = llvm::StructType::get(context, {i32, i32, i32, pointer, pointer, pointer, pointer, pointer, pointer});
+  model =
+      llvm::StructType::get(context, {i32, i32, i32, pointer, pointer, pointer, pointer, pointer, pointer, pointer});
 }
-
-namespace {
-
-/// Larger than any dim that prepare accepts.
-constexpr int64_t kFar = int64_t{1} << 41;
-
-llvm::Value* field_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, uint32_t field) {
-  return e.CreateInBoundsGEP(abi.tensor, tensors, {e.getInt32(static_cast<uint32_t>(tensor)), e.getInt32(field)});
-}
-
-/// Expressions that must be >= 0 for every slice to lie inside its operand, as far as that depends on named dims. An empty
-/// slice may start anywhere. Branches of an `if` may not be taken, so their slices are left out.
-std::vector<Dim> slice_bounds(const ir::Block& block) {
-  std::vector<Dim> bounds;
-  const auto add = [&](const Dim& bound) {
-    if (!provably_nonnegative(bound) && std::find(bounds.begin(), bounds.end(), bound) == bounds.end())
-      bounds.push_back(bound);
-  };
-  for (const ir::Op* op : block.op_list()) {
-    if (op->code() == ir::Opcode::Slice) {
-      const auto& attr = op->as<ir::SliceAttr>();
-      for (size_t i = 0; i < attr.sizes.size(); ++i) {
-        const Dim& size = attr.sizes[i];
-        const Dim last = attr.starts[i] + (size - Dim(1)) * Dim(attr.steps[i]);
-        add(size);
-        if (size == Dim(0)) continue;
-        // A slice that may be empty says nothing of its ends then: size 0 lifts both bounds.
-        const Dim slack = size.is_constant() ? Dim(0) : max(Dim(1) - size, Dim(0)) * Dim(kFar);
-        const Dim& end = op->operand(0)->shape()[i];
-        for (const Dim& at : {attr.starts[i], last}) {
-          add(at + slack);
-          add(end - Dim(1) - at + slack);
-        }
-      }
-    }
-    if (op->code() == ir::Opcode::If) continue;
-    for (size_t i = 0; i < op->region_count(); ++i)
-      for (const Dim& bound : slice_bounds(op->region(i))) add(bound);
-  }
-  return bounds;
-}
-
-}  // namespace
 
 llvm::Value* shape_address(Emitter& e, const AbiTypes& abi, llvm::Value* tensors, size_t tensor, size_t axis) {
   return e.CreateInBoundsGEP(
@@ -80,62 +35,6 @@ Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const Ab
   return symbols;
 }
 
-llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function, const Machine& machine,
-                             const Dim& workspace_bytes) {
-  llvm::LLVMContext& context = module.getContext();
-  const AbiTypes abi(context);
-  llvm::Type *pointer = llvm::PointerType::getUnqual(context), *i32 = llvm::Type::getInt32Ty(context);
-  auto* prepare = llvm::Function::Create(llvm::FunctionType::get(i32, {pointer, pointer, pointer}, false),
-                                         llvm::Function::InternalLinkage, "prepare", module);
-  llvm::Value *inputs = prepare->getArg(0), *outputs = prepare->getArg(1), *bytes = prepare->getArg(2);
-  Emitter e(llvm::BasicBlock::Create(context, "entry", prepare), machine);
-
-  const auto require = [&](llvm::Value* condition, int code, size_t input) {
-    auto* bad = llvm::BasicBlock::Create(context, "bad", prepare);
-    auto* good = llvm::BasicBlock::Create(context, "good", prepare);
-    e.CreateCondBr(condition, good, bad);
-    e.SetInsertPoint(bad);
-    e.CreateRet(e.getInt32(static_cast<uint32_t>(code) | static_cast<uint32_t>(input) << 8));
-    e.SetInsertPoint(good);
-  };
-  const ir::Block& body = function.body();
-  for (size_t i = 0; i < body.argument_count(); ++i) {
-    const ir::Value* argument = body.argument(i);
-    const auto equals = [&](uint32_t field, int64_t value) {
-      return e.CreateICmpEQ(e.CreateLoad(e.getInt32Ty(), field_address(e, abi, inputs, i, field)),
-                            e.getInt32(static_cast<uint32_t>(value)));
-    };
-    require(equals(1, static_cast<int64_t>(argument->dtype())), SEQC_BAD_DTYPE, i);
-    require(equals(2, argument->rank()), SEQC_BAD_RANK, i);
-  }
-  const auto symbols = load_symbols(e, function, abi, inputs);
-  constexpr int64_t kLargestDim = int64_t{1} << 40;
-  for (size_t i = 0; i < body.argument_count(); ++i) {
-    const ir::Shape& shape = body.argument(i)->shape();
-    for (size_t axis = 0; axis < shape.size(); ++axis) {
-      llvm::Value* got = e.CreateLoad(e.getInt64Ty(), shape_address(e, abi, inputs, i, axis));
-      require(e.CreateAnd(e.CreateICmpEQ(got, e.dim(shape[axis], symbols)), e.CreateICmpULT(got, e.i64(kLargestDim))),
-              SEQC_BAD_SHAPE, i);
-    }
-  }
-  const ir::DimBounds bounds(function);
-  const auto& returned = body.terminator()->operands();
-  for (size_t i = 0; i < returned.size(); ++i) {
-    const ir::Type& type = returned[i]->type();
-    e.CreateStore(e.getInt32(static_cast<uint32_t>(type.dtype)), field_address(e, abi, outputs, i, 1));
-    e.CreateStore(e.getInt32(static_cast<uint32_t>(type.rank())), field_address(e, abi, outputs, i, 2));
-    for (size_t axis = 0; axis < type.shape.size(); ++axis)
-      e.CreateStore(e.dim(bounds.upper(type.shape[axis]), symbols), shape_address(e, abi, outputs, i, axis));
-  }
-  for (const Dim& bound : slice_bounds(body))
-    if (!bounds.varies(bound)) require(e.CreateICmpSGE(e.dim(bound, symbols), e.i64(0)), SEQC_TOO_SMALL, 0);
-  llvm::Value* total = e.dim(workspace_bytes, symbols);
-  require(e.CreateICmpULT(total, e.i64(int64_t{1} << 46)), SEQC_TOO_LARGE, 0);
-  e.CreateStore(total, bytes);
-  e.CreateRet(e.getInt32(SEQC_OK));
-  return prepare;
-}
-
 namespace {
 
 /// A private constant string.
@@ -147,8 +46,19 @@ llvm::Constant* text(llvm::Module& module, const std::string& value) {
   return global;
 }
 
+/// The bytes of a tensor, aligned for any element type.
+llvm::Constant* data(llvm::Module& module, const ir::Tensor& tensor) {
+  const llvm::ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t*>(tensor.bytes()), tensor.byte_size());
+  auto* array = llvm::ConstantDataArray::get(module.getContext(), bytes);
+  auto* global =
+      new llvm::GlobalVariable(module, array->getType(), true, llvm::GlobalValue::PrivateLinkage, array, "value");
+  global->setAlignment(llvm::Align(8));
+  return global;
+}
+
 llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi,
-                      const std::vector<std::pair<std::string, ir::Type>>& list, const ir::DimBounds& bounds) {
+                      const std::vector<std::pair<std::string, ir::Type>>& list, const ir::DimBounds& bounds,
+                      const FixedValues& fixed) {
   llvm::LLVMContext& context = module.getContext();
   llvm::Type *i32 = llvm::Type::getInt32Ty(context), *pointer = llvm::PointerType::getUnqual(context);
   std::vector<llvm::Constant*> entries;
@@ -158,10 +68,13 @@ llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi,
       dims.push_back(
           text(module, bounds.varies(dim) ? fmt::format("{}<={}", dim.str(), bounds.upper(dim).str()) : dim.str()));
     dims.resize(SEQC_MAX_RANK, llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(context)));
+    const auto value = fixed.find(name);
+    llvm::Constant* bytes = llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(context));
+    if (value != fixed.end()) bytes = data(module, value->second);
     entries.push_back(llvm::ConstantStruct::get(
         abi.port, {text(module, name), llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.dtype)),
                    llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.rank())),
-                   llvm::ConstantArray::get(llvm::ArrayType::get(pointer, SEQC_MAX_RANK), dims)}));
+                   llvm::ConstantArray::get(llvm::ArrayType::get(pointer, SEQC_MAX_RANK), dims), bytes}));
   }
   auto* array_type = llvm::ArrayType::get(abi.port, entries.size());
   return new llvm::GlobalVariable(module, array_type, true, llvm::GlobalValue::PrivateLinkage,
@@ -185,8 +98,8 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
   const auto number = [&](uint64_t value) { return llvm::ConstantInt::get(i32, value); };
   auto* description = llvm::ConstantStruct::get(
       abi.model, {number(SEQC_ABI_VERSION), number(inputs.size()), number(outputs.size()), text(module, options.name),
-                  text(module, options.target), ports(module, abi, inputs, bounds), ports(module, abi, outputs, bounds),
-                  entries.prepare, entries.run});
+                  text(module, options.target), ports(module, abi, inputs, bounds, options.fixed),
+                  ports(module, abi, outputs, bounds, {}), entries.prepare, entries.run, entries.missing_feature});
   auto* model = new llvm::GlobalVariable(module, abi.model, true, llvm::GlobalValue::PrivateLinkage, description,
                                          options.name + "_description");
   std::vector<std::string> names = {options.name + "_model"};
@@ -194,6 +107,7 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
   for (const std::string& name : names) {
     auto* getter =
         llvm::Function::Create(llvm::FunctionType::get(pointer, false), llvm::Function::ExternalLinkage, name, module);
+    make_baseline(*getter, options.needs);
     llvm::IRBuilder<>(llvm::BasicBlock::Create(context, "entry", getter)).CreateRet(model);
   }
 }

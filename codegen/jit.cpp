@@ -41,11 +41,13 @@ void unwrap(llvm::Error error) {
 
 }  // namespace
 
-std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target) {
+std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target, const FixedValues& fixed) {
   const auto machine = make_target_machine(target);
   ProgramOptions options;
   options.target = describe_target(*machine, target);
   options.embed_constants = false;
+  options.needs = cpu_needs(*machine);
+  options.fixed = fixed;
   llvm::LLVMContext context;
   Program program = generate_program(context, function, describe_machine(*machine, target), options);
   const auto object = emit_object(*program.module, *machine);
@@ -64,6 +66,8 @@ std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Targe
   unwrap(jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy({object.data(), object.size()}, options.name)));
   auto entry = unwrap(jit->lookup(options.name + "_model"));
   const seqc_model* model = entry.toPtr<const seqc_model* (*)()>()();
+  if (const char* missing = model->missing_feature())
+    fail(ErrorKind::BadInput, "--target-cpu: got {}, which needs {}; this processor lacks it", options.target, missing);
   return std::make_unique<JitModel>(std::move(jit), model, object.size(), std::move(constants));
 }
 

@@ -216,6 +216,8 @@ Dim MemoryPlan::arena_bytes() const {
   return total;
 }
 
+Dim MemoryPlan::workspace_bytes() const { return arena_bytes() + Dim(kCallHeaderBytes); }
+
 MemoryPlan plan_memory(const Function& function) { return Planner(function).run(); }
 
 }  // namespace seqc::codegen

@@ -30,7 +30,12 @@ struct MemoryPlan {
   std::vector<ir::Dim> slots;
 
   ir::Dim arena_bytes() const;
+  /// What `prepare` asks for: the header that the threads of a call share, then the arena.
+  ir::Dim workspace_bytes() const;
 };
+
+/// Bytes at the start of every workspace that belong to the call itself.
+inline constexpr int64_t kCallHeaderBytes = 256;
 
 /// Bytes of a value, rounded up to whole cache lines.
 ir::Dim padded_bytes(const ir::Type& type);

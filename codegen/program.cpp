@@ -16,9 +16,9 @@ namespace {
 
 using ir::Opcode;
 
-/// The workspace begins with what the threads of one call share.
-constexpr int64_t kHeaderBytes = 256;
-constexpr int64_t kArrivedAt = 64, kGenerationAt = 128;  // the barrier's counters, on cache lines of their own
+/// The workspace begins with what the threads of one call share, among it the barrier's counters, on cache lines of their
+/// own.
+constexpr int64_t kArrivedAt = 64, kGenerationAt = 128;
 
 /// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes.
 struct KernelSignature {
@@ -100,7 +100,7 @@ class BodyGenerator {
     threads_ = field(2, e_.getInt64Ty());
     call_ = call;
     symbols_ = load_symbols(e_, function_, abi_, inputs_);
-    llvm::Value* offset = e_.i64(kHeaderBytes);
+    llvm::Value* offset = e_.i64(kCallHeaderBytes);
     for (const ir::Dim& slot : plan_.slots) {
       slot_offsets_.push_back(offset);
       offset = e_.add(offset, e_.dim(slot, symbols_));
@@ -113,7 +113,7 @@ class BodyGenerator {
     return body_;
   }
 
-  ir::Dim workspace_bytes() const { return plan_.arena_bytes() + ir::Dim(kHeaderBytes); }
+  ir::Dim workspace_bytes() const { return plan_.workspace_bytes(); }
   std::vector<std::pair<std::string, const ir::Tensor*>> externals;
 
  private:
@@ -577,8 +577,9 @@ Program generate_program(llvm::LLVMContext& context, const ir::Function& functio
   BodyGenerator body(*program.module, function, machine, options);
   llvm::Function* body_function = body.generate();
   llvm::Function* run = emit_run(*program.module, function, body_function, machine);
-  llvm::Function* prepare = emit_prepare(*program.module, function, machine, body.workspace_bytes());
-  emit_model_description(*program.module, function, options, {prepare, run});
+  llvm::Function* missing = emit_missing_feature(*program.module, options.needs);
+  llvm::Function* prepare = emit_prepare(*program.module, function, machine, options, body.workspace_bytes(), missing);
+  emit_model_description(*program.module, function, options, {prepare, run, missing});
   program.externals = std::move(body.externals);
   return program;
 }

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "codegen/codegen.h"
+#include "codegen/cpu_check_llvm.h"
 #include "codegen/emit_llvm.h"
 
 namespace seqc::codegen {
@@ -18,6 +20,8 @@ struct ProgramOptions {
   std::string target;           ///< text of seqc_model::target
   bool embed_constants = true;  ///< constants become data of the module; else external symbols, see Program::externals
   bool library_entry = false;   ///< also export seqc_library_model
+  CpuNeeds needs = {};          ///< what seqc_model::missing_feature asks for
+  FixedValues fixed = {};       ///< inputs of one value
 };
 
 struct Program {
@@ -34,17 +38,19 @@ Program generate_program(llvm::LLVMContext& context, const ir::Function& functio
 struct EntryPoints {
   llvm::Function* prepare;
   llvm::Function* run;
+  llvm::Function* missing_feature;
 };
 void emit_model_description(llvm::Module& module, const ir::Function& function, const ProgramOptions& options,
                             const EntryPoints& entries);
 llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function, const Machine& machine,
-                             const ir::Dim& workspace_bytes);
+                             const ProgramOptions& options, const ir::Dim& workspace_bytes,
+                             llvm::Function* missing_feature);
 
 /// Layouts of the C structs in runtime/seqc.h.
 struct AbiTypes {
   explicit AbiTypes(llvm::LLVMContext& context);
   llvm::StructType* tensor;   // data, dtype, rank, shape
-  llvm::StructType* port;     // name, dtype, rank, dims
+  llvm::StructType* port;     // name, dtype, rank, dims, value
   llvm::StructType* threads;  // count, pool, run
   llvm::StructType* model;
 };

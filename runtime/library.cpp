@@ -53,6 +53,10 @@ Library::Library(const std::string& path) {
   if (model_->abi_version != SEQC_ABI_VERSION)
     fail(ErrorKind::BadInput, "{}: has version {} of seqc's binary interface, expected {}; build it again", path,
          model_->abi_version, SEQC_ABI_VERSION);
+  if (const char* missing = model_->missing_feature())
+    fail(ErrorKind::BadInput,
+         "{}: was compiled for {}, which needs {}; this processor lacks it; build it again with another --target-cpu",
+         path, model_->target, missing);
 }
 
 }  // namespace seqc::runtime

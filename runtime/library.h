@@ -14,7 +14,8 @@ bool is_library(const std::string& path);
 /// A loaded library; the model lives as long.
 class Library {
  public:
-  /// Throws Error(BadInput): no such file, cut short, no library, not one of seqc's, or of another ABI version.
+  /// Throws Error(BadInput): no such file, cut short, no library, not one of seqc's, of another ABI version, or
+  /// compiled for instructions that this processor lacks.
   explicit Library(const std::string& path);
   const seqc_model& model() const { return *model_; }
 

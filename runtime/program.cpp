@@ -1,5 +1,7 @@
 #include "runtime/program.h"
 
+#include <cstring>
+
 #include "runtime/library.h"
 
 namespace seqc::runtime {
@@ -11,7 +13,6 @@ class JitProgram : public Program {
   JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times)
       : Program(code->model(), times), code_(std::move(code)) {
     specialised_ = lowered.specialised;
-    fixed_values_ = std::move(lowered.fixed_values);
     multiply_adds_ = std::move(lowered.multiply_adds);
   }
 
@@ -30,7 +31,7 @@ class LibraryProgram : public Program {
 
 std::shared_ptr<const Program> generate(Lowered lowered, const codegen::Target& target) {
   const Stopwatch watch;
-  auto code = codegen::compile(*lowered.function, target);
+  auto code = codegen::compile(*lowered.function, target, lowered.fixed_values);
   BuildTimes times = lowered.times;
   times.codegen = watch.milliseconds();
   return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times);
@@ -42,7 +43,16 @@ Program::Program(const seqc_model& model, BuildTimes times)
     : model_(&model),
       inputs_(ports_of(model.inputs, model.input_count)),
       outputs_(ports_of(model.outputs, model.output_count)),
-      times_(times) {}
+      times_(times) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!model.inputs[i].value) continue;
+    std::vector<int64_t> shape;
+    for (const ir::Dim& dim : inputs_[i].type.shape) shape.push_back(dim.constant());  // of a value, so it is known
+    ir::Tensor value(inputs_[i].type.dtype, std::move(shape));
+    std::memcpy(value.mutable_bytes(), model.inputs[i].value, value.byte_size());
+    fixed_values_[inputs_[i].name] = std::move(value);
+  }
+}
 
 std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
   return generate(lower_file(path, options), options.target);

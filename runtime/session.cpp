@@ -75,8 +75,11 @@ void Session::prepare(std::span<const seqc_tensor> inputs) {
 void Session::plan(std::span<const seqc_tensor> inputs) {
   const std::vector<Port>& ports = program_->outputs();
   output_types_.assign(ports.size(), seqc_tensor{});
+  // The model looks at the data of inputs with fixed values; those of a run are compared when it runs.
+  std::vector<seqc_tensor> checked(inputs.begin(), inputs.end());
+  for (const auto& [i, value] : fixed_) checked[i].data = const_cast<std::byte*>(value.bytes());
   size_t bytes = 0;
-  const int32_t status = program_->model().prepare(inputs.data(), output_types_.data(), &bytes);
+  const int32_t status = program_->model().prepare(checked.data(), output_types_.data(), &bytes);
   if (SEQC_STATUS_CODE(status) == SEQC_TOO_LARGE)
     fail(ErrorKind::BadInput, "workspace{}: does not fit this machine's memory; choose smaller dims", dims_text(dims_));
   if (SEQC_STATUS_CODE(status) == SEQC_TOO_SMALL)

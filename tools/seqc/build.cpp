@@ -64,19 +64,19 @@ std::string check_identifier(const std::string& name) {
   return good ? "" : fmt::format("got \"{}\", expected a C identifier", name);
 }
 
-void emit_one(const Kind& kind, const ir::Function& function, const Options& options, OutputFolder& out) {
+void emit_one(const Kind& kind, const runtime::Lowered& lowered, const Options& options, OutputFolder& out) {
   using codegen::EmitKind;
   const std::string path = out.staged(options.name + kind.extension);
-  if (std::string_view(kind.name) == "ir") return passes::save_function(function, path);
+  if (std::string_view(kind.name) == "ir") return passes::save_function(*lowered.function, path);
   constexpr std::array kEmitKinds = {EmitKind::SharedLibrary, EmitKind::StaticLibrary, EmitKind::Object,
                                      EmitKind::Assembly, EmitKind::Llvm};
   const auto index = static_cast<size_t>(&kind - kKinds.data());
-  codegen::emit(function, options.compile.target, kEmitKinds[index], options.name, path);
+  codegen::emit(*lowered.function, options.compile.target, kEmitKinds[index], options.name, path, lowered.fixed_values);
 }
 
 /// What a run needs besides the weights, its inputs and its outputs.
 std::string workspace_text(const ir::Function& function) {
-  const ir::Dim bytes = codegen::plan_memory(function).arena_bytes();
+  const ir::Dim bytes = codegen::plan_memory(function).workspace_bytes();
   if (bytes.is_constant()) return bytes_text(static_cast<uint64_t>(bytes.constant()));
   std::set<std::string> names;
   bytes.collect_symbols(names);
@@ -96,11 +96,11 @@ int run_build(Options& options) {
   bool headers = false;
   for (const Kind& kind : kKinds) {
     if (std::find(options.emit.begin(), options.emit.end(), kind.name) == options.emit.end()) continue;
-    emit_one(kind, *lowered.function, options, out);
+    emit_one(kind, lowered, options, out);
     headers = headers || kind.is_code;
   }
   if (headers) {
-    out.write(options.name + ".h", codegen::c_header(*lowered.function, options.name));
+    out.write(options.name + ".h", codegen::c_header(*lowered.function, options.name, lowered.fixed_values));
     out.write("seqc.h", seqc_header());
   }
   lowered.times.codegen = watch.milliseconds();
