@@ -42,6 +42,13 @@ std::optional<std::vector<int64_t>> small_shape(const Shape& shape) {
   return sizes;
 }
 
+bool has_contents_rule(std::string_view domain, std::string_view op) {
+  for (const auto rules : {arithmetic_rules(), movement_rules()})
+    for (const ContentsRule& rule : rules)
+      if (domain.empty() && rule.name == op) return true;
+  return false;
+}
+
 bool import_known_contents(Node& node, std::string_view domain) {
   if (!domain.empty()) return false;
   for (const auto rules : {arithmetic_rules(), movement_rules()}) {

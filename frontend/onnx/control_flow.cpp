@@ -101,8 +101,9 @@ namespace {
 
 constexpr OperatorEntry kOperators[] = {
     {"If", import_if},
-    {"Loop", import_loop},
-    {"Scan", import_scan, 8},
+    {"Loop", import_loop, 1, "",
+     "stacked results need a trip count known when compiling; carried values keep their type"},
+    {"Scan", import_scan, 8, "", "without sequence_lens of opset 8; states keep their type"},
 };
 
 }  // namespace

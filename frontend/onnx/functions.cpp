@@ -3,7 +3,9 @@
 #include <onnx/defs/schema.h>
 #include <onnx/onnx_pb.h>
 
+#include "frontend/onnx/coverage_pb.h"
 #include "frontend/onnx/graph.h"
+#include "frontend/onnx/model_inputs_pb.h"
 #include "frontend/onnx/reader_pb.h"
 
 namespace seqc::frontend {
@@ -28,6 +30,24 @@ static void bind_attributes(const onnx::NodeProto& call, onnx::NodeProto& node) 
   }
 }
 
+namespace {
+
+/// The opsets that a function imports hold inside of it.
+class OpsetScope {
+ public:
+  OpsetScope(ModelContext& model, const onnx::FunctionProto& function) : model_(model), outside_(model.opsets) {
+    for (const auto& import : function.opset_import())
+      model.opsets[import.domain() == "ai.onnx" ? "" : import.domain()] = import.version();
+  }
+  ~OpsetScope() { model_.opsets = outside_; }
+
+ private:
+  ModelContext& model_;
+  std::map<std::string, int64_t> outside_;
+};
+
+}  // namespace
+
 void GraphImporter::import_function(Node& node, const onnx::NodeProto& call, const onnx::FunctionProto& function) {
   onnx::GraphProto body;
   body.set_name(function.name());
@@ -50,10 +70,8 @@ void GraphImporter::import_function(Node& node, const onnx::NodeProto& call, con
   if (static_cast<int>(node.input_count()) > function.input_size())
     node.bad("got {} inputs, function {} has {}", node.input_count(), function.name(), function.input_size());
 
-  auto opsets = model_.opsets;
-  for (const auto& import : function.opset_import())
-    opsets[import.domain() == "ai.onnx" ? "" : import.domain()] = import.version();
-  std::swap(model_.opsets, opsets);
+  const OpsetScope scope(model_, function);
+  const CoverageLog::Scope inside(model_.coverage, fmt::format("{} > {}", node.where(), function.name()));
   GraphImporter inner(model_, nullptr);
   // Inputs that the call leaves out stay undefined: nodes of the body see them as "".
   for (auto& inner_node : *body.mutable_node())
@@ -65,32 +83,19 @@ void GraphImporter::import_function(Node& node, const onnx::NodeProto& call, con
   const std::string location = node.builder().location();
   const auto outputs = inner.import(node.builder(), body, {});
   node.builder().set_location(location);
-  std::swap(model_.opsets, opsets);
   for (size_t i = 0; i < outputs.size(); ++i) node.set_output(wanted[i], outputs[i]);
 }
 
-namespace {
-
-onnx::TypeProto tensor_type(const Type& type) {
-  onnx::TypeProto proto;
-  proto.mutable_tensor_type()->set_elem_type(onnx_type(type.dtype));
-  auto* shape = proto.mutable_tensor_type()->mutable_shape();
-  for (const Dim& dim : type.shape) {
-    auto* entry = shape->add_dim();
-    if (dim.is_constant())
-      entry->set_dim_value(dim.constant());
-    else
-      entry->set_dim_param(dim.str());
-  }
-  return proto;
+bool has_schema_function(const std::string& domain, const std::string& op, int64_t opset) {
+  const auto* schema = onnx::OpSchemaRegistry::Schema(op, static_cast<int>(opset), domain);
+  return schema && (schema->HasFunction() || schema->HasContextDependentFunction());
 }
 
-}  // namespace
-
 bool import_schema_function(Node& node, const onnx::NodeProto& proto, const std::string& domain) {
+  if (!has_schema_function(domain, proto.op_type(), node.opset())) return false;
   const auto* schema = onnx::OpSchemaRegistry::Schema(proto.op_type(), static_cast<int>(node.opset()), domain);
-  if (!schema || !(schema->HasFunction() || schema->HasContextDependentFunction())) return false;
-  onnx::NodeProto call = proto;  // with the defaults of the schema, which the body refers to
+  const CoverageLog::Pause pause(node.graph().model());  // a fault inside is one of this node
+  onnx::NodeProto call = proto;                          // with the defaults of the schema, which the body refers to
   for (const auto& [name, attribute] : schema->attributes())
     if (!node.has_attribute(name) && attribute.default_value.has_name())
       *call.add_attribute() = attribute.default_value;
@@ -100,7 +105,7 @@ bool import_schema_function(Node& node, const onnx::NodeProto& proto, const std:
   }
   std::vector<onnx::TypeProto> types;
   for (size_t i = 0; i < node.input_count(); ++i)
-    types.push_back(node.has_input(i) && !node.is_sequence(i) ? tensor_type(node.input_type(i)) : onnx::TypeProto());
+    types.push_back(node.has_input(i) && !node.is_sequence(i) ? type_proto(node.input_type(i)) : onnx::TypeProto());
   const onnx::FunctionBodyBuildContextImpl context(call, types);
   onnx::FunctionProto function;
   if (!schema->BuildContextDependentFunction(context, function)) return false;

@@ -2,6 +2,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include "frontend/onnx/coverage_pb.h"
 #include "frontend/onnx/reader_pb.h"
 
 namespace seqc::frontend {
@@ -26,6 +27,21 @@ void require_memory(const Node& node, const Item& item) {
     if (__builtin_mul_overflow(count, dim.constant(), &count) || count > kLimit)
       node.bad("its result {} is more than fits in memory", item.value->type().str());
   }
+}
+
+/// `LSTM "/enc/lstm": <what is wrong>`; what is not supported is told with the opset.
+std::string located_message(const onnx::NodeProto& proto, const std::string& location, const Error& error,
+                            const std::map<std::string, int64_t>& opsets) {
+  const std::string where = describe(proto);
+  std::string message = error.what();
+  if (message.starts_with(location + ": ")) message.erase(0, location.size() + 2);
+  if (!message.starts_with(where + ": ")) message = where + ": " + message;
+  const bool own = proto.domain().empty() || proto.domain() == "ai.onnx";
+  const auto opset = opsets.find(own ? "" : proto.domain());
+  if (error.kind() != ErrorKind::Unsupported || opset == opsets.end() ||
+      message.find(own ? "opset " : "version ") != std::string::npos)
+    return message;
+  return fmt::format("{} ({} {})", message, own ? "opset" : proto.domain() + " version", opset->second);
 }
 
 /// Counts the nesting of subgraphs and functions; functions that call themselves would never end.
@@ -60,6 +76,14 @@ Item* GraphImporter::find(const std::string& name) {
   return nullptr;
 }
 
+bool GraphImporter::is_unknown(const std::string& name) const {
+  for (const GraphImporter* graph = this; graph; graph = graph->outer_) {
+    if (graph->unknown_.count(name)) return true;
+    if (graph->items_.count(name)) return false;
+  }
+  return false;
+}
+
 void GraphImporter::define(const std::string& name, Item item, const std::string& where) {
   if (!items_.emplace(name, std::move(item)).second)
     fail(ErrorKind::BadInput, "{}: \"{}\" is defined already; names must be defined once", where, name);
@@ -68,8 +92,14 @@ void GraphImporter::define(const std::string& name, Item item, const std::string
 void GraphImporter::add_initializers(const onnx::GraphProto& graph) {
   for (const auto& proto : graph.initializer()) {
     const std::string where = fmt::format("initializer \"{}\"", proto.name());
-    Tensor tensor = decode_tensor(proto, model_.external, where);
-    define(proto.name(), make_item(model_.function.constant(std::move(tensor), proto.name())), where);
+    try {
+      Tensor tensor = decode_tensor(proto, model_.external, where);
+      define(proto.name(), make_item(model_.function.constant(std::move(tensor), proto.name())), where);
+    } catch (const Error& error) {
+      if (!model_.coverage) throw;
+      model_.coverage->add_fault(error.what());
+      unknown_.insert(proto.name());
+    }
   }
   for (const auto& proto : graph.sparse_initializer())
     fail(ErrorKind::Unsupported, "initializer \"{}\": sparse tensors are not supported", proto.values().name());
@@ -88,13 +118,17 @@ std::vector<Item> GraphImporter::import(Builder& builder, const onnx::GraphProto
     if (is_initializer) continue;
     if (given == inputs.size())
       fail(ErrorKind::BadInput, "{}: got {} inputs, expected a value for \"{}\" as well", where, given, input.name());
-    define(input.name(), inputs[given++], where);
+    if (model_.coverage && inputs[given].missing())
+      unknown_.insert(input.name()), ++given;
+    else
+      define(input.name(), inputs[given++], where);
   }
   if (given != inputs.size()) fail(ErrorKind::BadInput, "{}: got {} inputs, expected {}", where, inputs.size(), given);
   for (const auto* node : order_nodes(graph)) import_node(builder, *node);
   std::vector<Item> outputs;
   for (const auto& output : graph.output()) {
     const Item* item = find(output.name());
+    if (is_unknown(output.name())) throw NotReached(output.name());
     if (!item || item->missing())
       fail(ErrorKind::BadInput, "{}: output \"{}\" is computed by no node", where, output.name());
     outputs.push_back(*item);
@@ -119,35 +153,63 @@ void run_operator(Node& node, const onnx::NodeProto& proto) {
     return node.graph().import_function(node, proto, *it->second);
   const OperatorEntry* entry = find_operator(domain, proto.op_type(), node.opset());
   if (!entry && import_schema_function(node, proto, domain)) return;
-  if (!entry)
-    node.unsupported("operator {} of {} {} is not supported", proto.op_type(),
-                     domain.empty() ? "opset" : "domain " + domain + ", version", node.opset());
+  if (!entry) {
+    const std::string_view reason = refusal_reason(domain, proto.op_type());
+    node.unsupported("operator {} of {} {} is not supported{}{}", proto.op_type(),
+                     domain.empty() ? "opset" : "domain " + domain + ", version", node.opset(),
+                     reason.empty() ? "" : ": ", reason);
+  }
   entry->import(node);
   node.check_complete();
 }
 
+bool knows_operator(const Node& node, const onnx::NodeProto& proto, const std::string& domain) {
+  return node.graph().model().functions.count({domain, proto.op_type()}) > 0 ||
+         find_operator(domain, proto.op_type(), node.opset()) || has_contents_rule(domain, proto.op_type()) ||
+         has_schema_function(domain, proto.op_type(), node.opset());
+}
+
+void GraphImporter::run_node(Builder& builder, const onnx::NodeProto& proto) {
+  const std::string domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
+  const auto opset = model_.opsets.find(domain);
+  if (opset == model_.opsets.end())
+    fail(ErrorKind::BadInput, "its domain \"{}\" is not among the opsets that the model imports", proto.domain());
+  Node node(*this, builder, proto, opset->second);
+  if (model_.coverage) model_.coverage->require_reachable(node, proto);
+  run_operator(node, proto);
+  for (size_t i = 0; i < node.output_count(); ++i) {
+    if (!node.wants_output(i)) continue;
+    require_memory(node, node.outputs()[i]);
+    define(node.output_name(i), node.outputs()[i], describe(proto));
+  }
+}
+
 void GraphImporter::import_node(Builder& builder, const onnx::NodeProto& proto) {
-  const std::string where = describe(proto), location = location_of(proto);
+  const std::string location = location_of(proto);
   builder.set_location(location);
   try {
-    const std::string domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
-    const auto opset = model_.opsets.find(domain);
-    if (opset == model_.opsets.end())
-      fail(ErrorKind::BadInput, "its domain \"{}\" is not among the opsets that the model imports", proto.domain());
-    Node node(*this, builder, proto, opset->second);
-    run_operator(node, proto);
-    for (size_t i = 0; i < node.output_count(); ++i) {
-      if (!node.wants_output(i)) continue;
-      require_memory(node, node.outputs()[i]);
-      define(node.output_name(i), node.outputs()[i], where);
-    }
-  } catch (const LocatedError&) {
-    throw;
+    run_node(builder, proto);
+    if (model_.coverage) model_.coverage->add_compiled(proto, model_.opsets);
+  } catch (const LocatedError& error) {
+    if (!model_.coverage) throw;
+    set_aside(builder, proto, error);
+  } catch (const NotReached& error) {
+    set_aside(builder, proto, error);
   } catch (const Error& error) {
-    std::string message = error.what();
-    if (message.starts_with(location + ": ")) message.erase(0, location.size() + 2);
-    if (!message.starts_with(where + ": ")) message = where + ": " + message;
-    throw LocatedError(error.kind(), message);
+    const LocatedError located(error.kind(), located_message(proto, location, error, model_.opsets));
+    if (!model_.coverage || error.kind() == ErrorKind::Internal) throw located;
+    set_aside(builder, proto, located);
+  }
+}
+
+void GraphImporter::set_aside(Builder& builder, const onnx::NodeProto& proto, const Error& error) {
+  model_.coverage->add_failed(*this, proto, model_.opsets, error);
+  for (const std::string& name : proto.output()) {
+    if (name.empty() || items_.count(name)) continue;
+    if (Value* value = model_.coverage->placeholder(builder.function(), name))
+      items_.emplace(name, make_item(value));
+    else
+      unknown_.insert(name);
   }
 }
 

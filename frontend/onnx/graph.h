@@ -17,6 +17,7 @@ class TensorProto;
 
 namespace seqc::frontend {
 
+class CoverageLog;
 class ExternalData;
 
 /// What all graphs of one model share.
@@ -32,6 +33,8 @@ struct ModelContext {
   /// Step numbers (i64) of the loops around the node being imported: random operators draw anew in every step.
   std::vector<Value*> steps;
   std::map<std::string, uint64_t> unseeded;  ///< random nodes without a seed so far, by name
+  /// Set when nodes are only to be judged: one that fails is noted here, and the import goes on without its outputs.
+  CoverageLog* coverage = nullptr;
 
   /// The elements of an IR value, computed by the reference interpreter if they follow from constants alone.
   std::optional<Tensor> evaluate(const Value* value);
@@ -59,20 +62,31 @@ class GraphImporter {
   /// The item of a name, here or further out; null if there is none.
   Item* find(const std::string& name);
   ModelContext& model() const { return model_; }
+  /// True for the output of a node that failed and whose type is not known; only while nodes are judged.
+  bool is_unknown(const std::string& name) const;
 
  private:
   void define(const std::string& name, Item item, const std::string& where);
   void add_initializers(const onnx::GraphProto& graph);
   void import_node(Builder& builder, const onnx::NodeProto& proto);
+  void run_node(Builder& builder, const onnx::NodeProto& proto);
+  /// While nodes are judged: notes that a node failed, and defines its outputs as far as their types are known.
+  void set_aside(Builder& builder, const onnx::NodeProto& proto, const Error& error);
 
   ModelContext& model_;
   GraphImporter* outer_;
   std::map<std::string, Item> items_;
+  std::set<std::string> unknown_;
 };
 
 /// Runs the importer of one node and checks that it read and set everything.
 void run_operator(Node& node, const onnx::NodeProto& proto);
 
+/// True if run_operator has an importer, or a function body, for the node's operator.
+bool knows_operator(const Node& node, const onnx::NodeProto& proto, const std::string& domain);
+
+/// True if import_schema_function may import the operator.
+bool has_schema_function(const std::string& domain, const std::string& op, int64_t opset);
 /// Imports an operator that the ONNX specification defines by a function body; false if it has none.
 bool import_schema_function(Node& node, const onnx::NodeProto& proto, const std::string& domain);
 
@@ -84,6 +98,8 @@ std::string location_of(const onnx::NodeProto& node);
 /// Sets the output of a node that only computes with known integers; false if some are not known, or the operator is
 /// none of those. Reads attributes and inputs.
 bool import_known_contents(Node& node, std::string_view domain);
+/// True if import_known_contents may import the operator; some (Shape, Size) have no other importer.
+bool has_contents_rule(std::string_view domain, std::string_view op);
 
 /// Nodes in an order in which every value is defined before it is used, without those that no output needs; the file's
 /// own order where it is one. Throws Error(BadInput) for cycles and for names defined twice.

@@ -63,6 +63,33 @@ ModelSummary summarize_model(const std::string& path);
 /// inputs, which may switch a Dropout off. Throws as import_model for files that are no valid ONNX.
 bool draws_random_numbers(const std::string& path, const std::map<std::string, ir::Tensor>& inputs = {});
 
+/// What becomes of one node of a model.
+struct NodeCoverage {
+  enum class State {
+    Compiled,
+    Refused,     ///< `message` says why
+    NotReached,  ///< it needs what a refused node computes, and cannot be judged without
+    Unneeded,    ///< no output needs it, or the branch that holds it is never taken
+  };
+  std::string name;   ///< may be empty
+  std::string graph;  ///< empty for the model's main graph; `Loop "l" > body`, `Call "c" > function` inside of others
+  std::string op, domain;
+  int64_t opset = 0;  ///< the version of the domain that the model imports; 0: none
+  State state = State::Unneeded;
+  std::string message;
+};
+struct Coverage {
+  std::vector<NodeCoverage> nodes;  ///< subgraphs and model-local functions included, functions once a call
+  std::vector<std::string> faults;  ///< of inputs, initializers, the graph as a whole
+
+  size_t count(NodeCoverage::State state) const;
+  /// Nothing keeps the model from being compiled.
+  bool complete() const;
+};
+/// Imports every node by itself: one that is refused is listed, and those behind it are judged with the types that ONNX
+/// shape inference gives. Throws Error(BadInput) only for files that are no ONNX models.
+Coverage cover_model(const std::string& path, const ImportOptions& options = {});
+
 /// Reads a file that holds one serialized TensorProto. Throws Error(BadInput, Unsupported).
 ir::Tensor load_tensor_proto(const std::string& path, std::string* name = nullptr);
 /// Writes such a file; it appears whole or not at all. Throws Error(BadInput) when it cannot be written.

@@ -1,16 +1,15 @@
 // A model file as a function: its inputs and their dims, then the graph.
 #include <new>
 
-#include "frontend/onnx/graph.h"
+#include "frontend/onnx/coverage_pb.h"
 #include "frontend/onnx/import.h"
 #include "frontend/onnx/model_inputs_pb.h"
+#include "frontend/onnx/operator_support.h"
 #include "frontend/onnx/reader_pb.h"
 #include "ir/error.h"
 
 namespace seqc::frontend {
 namespace {
-
-constexpr int64_t kNewestOpset = 22;
 
 ModelContext make_context(ir::Function& function, const onnx::ModelProto& model) {
   ModelContext context(function);
@@ -68,7 +67,81 @@ std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const 
   }
 }
 
+/// The inputs one by one, so that each fault is found; those that cannot be bound are left out.
+std::vector<InputType> bindable_inputs(const onnx::GraphProto& graph, const ImportOptions& options, CoverageLog& log) {
+  try {
+    return bind_inputs(graph, options);
+  } catch (const Error& whole) {
+    std::vector<InputType> inputs;
+    bool found = false;
+    for (const auto& input : graph.input()) {
+      onnx::GraphProto alone;
+      *alone.add_input() = input;
+      for (const auto& initializer : graph.initializer())
+        if (initializer.name() == input.name()) alone.clear_input();
+      try {
+        for (InputType& type : bind_inputs(alone, {})) inputs.push_back(std::move(type));
+      } catch (const Error& error) {
+        log.add_fault(error.what());
+        found = true;
+      }
+    }
+    if (!found) log.add_fault(whole.what());
+    return inputs;
+  }
+}
+
+/// Imports a graph of which some nodes may fail, for what the log then says.
+void judge(const onnx::ModelProto& model, ExternalData& external, const ImportOptions& options, CoverageLog& log) {
+  ir::Function function("main");
+  ModelContext context = make_context(function, model);
+  context.external = &external;
+  context.coverage = &log;
+  std::map<std::string, Type> types;
+  for (InputType& input : bindable_inputs(model.graph(), options, log)) types[input.name] = input.type;
+  log.infer_types(model, {types.begin(), types.end()});
+  std::set<std::string> initialized;
+  for (const auto& initializer : model.graph().initializer()) initialized.insert(initializer.name());
+  std::vector<Item> inputs;
+  for (const auto& input : model.graph().input()) {
+    if (initialized.count(input.name())) continue;
+    const auto type = types.find(input.name());
+    if (type == types.end()) {
+      inputs.emplace_back();
+      continue;
+    }
+    Value* argument = function.body().add_argument(type->second, input.name());
+    const auto given = options.input_values.find(input.name());
+    inputs.push_back(make_item(given == options.input_values.end() ? argument : function.constant(given->second)));
+  }
+  Builder builder(function);
+  try {
+    const auto outputs = GraphImporter(context, nullptr).import(builder, model.graph(), inputs);
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (outputs[i].sequence)
+        log.add_fault(fmt::format("output \"{}\": sequences as outputs of a model are not supported",
+                                  model.graph().output(static_cast<int>(i)).name()));
+  } catch (const NotReached&) {
+    // An output hangs on a refused node, which is in the log.
+  }
+}
+
 }  // namespace
+
+Coverage cover_model(const std::string& path, const ImportOptions& options) {
+  ExternalData external(path);
+  const onnx::ModelProto model = read_model(path);
+  CoverageLog log(model);
+  try {
+    judge(model, external, options, log);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::Internal) throw;
+    log.add_fault(error.what());
+  } catch (const std::bad_alloc&) {
+    log.add_fault("a tensor does not fit in memory");
+  }
+  return log.take();
+}
 
 std::unique_ptr<ir::Function> import_model(const std::string& path, const ImportOptions& options) {
   ExternalData external(path);

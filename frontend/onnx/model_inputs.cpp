@@ -69,6 +69,20 @@ std::optional<Shape> declared_shape(const onnx::ValueInfoProto& info) {
   return shape;
 }
 
+onnx::TypeProto type_proto(const ir::Type& type) {
+  onnx::TypeProto proto;
+  proto.mutable_tensor_type()->set_elem_type(onnx_type(type.dtype));
+  auto* shape = proto.mutable_tensor_type()->mutable_shape();
+  for (const Dim& dim : type.shape) {
+    auto* entry = shape->add_dim();
+    if (dim.is_constant())
+      entry->set_dim_value(dim.constant());
+    else
+      entry->set_dim_param(dim.str());
+  }
+  return proto;
+}
+
 std::vector<InputType> bind_inputs(const onnx::GraphProto& graph, const ImportOptions& options) {
   std::set<std::string> initialized, known_names;
   for (const auto& initializer : graph.initializer()) initialized.insert(initializer.name());

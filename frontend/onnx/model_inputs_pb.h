@@ -22,4 +22,7 @@ std::vector<InputType> bind_inputs(const onnx::GraphProto& graph, const ImportOp
 /// The shape that a graph input or output declares; unnamed dims are called `<name>_dim<i>`. Nothing without a shape.
 std::optional<ir::Shape> declared_shape(const onnx::ValueInfoProto& info);
 
+/// A tensor type in ONNX's words; dims that are no plain names are told by their text.
+onnx::TypeProto type_proto(const ir::Type& type);
+
 }  // namespace seqc::frontend

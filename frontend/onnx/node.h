@@ -43,6 +43,7 @@ struct OperatorEntry {
   void (*import)(Node&);
   int64_t since = 1;
   std::string_view domain = "";
+  std::string_view note = "";  ///< what it refuses (attributes, types, inputs), for the table of operators
 };
 // Tables, one a file; `find_operator` in operators.cpp is the one place that collects them.
 std::span<const OperatorEntry> elementwise_operators();
@@ -78,6 +79,12 @@ std::span<const OperatorEntry> microsoft_qlinear_operators();  // ops_microsoft_
 
 /// The newest entry that is not newer than `opset`; null if the operator is unknown.
 const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset);
+
+/// Every entry of every table.
+std::vector<const OperatorEntry*> all_operators();
+
+/// Why an operator is refused on purpose; empty if it is not, or not known. See refused.cpp.
+std::string_view refusal_reason(std::string_view domain, std::string_view name);
 
 /// The known elements of a small integer or bool tensor, as expressions over named dims; bools are 0 or 1.
 struct Contents {

@@ -8,8 +8,8 @@ namespace {
 
 using Table = std::unordered_multimap<std::string_view, const OperatorEntry*>;
 
-Table make_table() {
-  Table table;
+std::vector<const OperatorEntry*> collect() {
+  std::vector<const OperatorEntry*> all;
   for (const auto operators : {elementwise_operators(),
                                activation_operators(),
                                shape_operators(),
@@ -39,11 +39,19 @@ Table make_table() {
                                microsoft_attention_operators(),
                                microsoft_matmul_operators(),
                                microsoft_qlinear_operators()})
-    for (const OperatorEntry& entry : operators) table.emplace(entry.name, &entry);
+    for (const OperatorEntry& entry : operators) all.push_back(&entry);
+  return all;
+}
+
+Table make_table() {
+  Table table;
+  for (const OperatorEntry* entry : collect()) table.emplace(entry->name, entry);
   return table;
 }
 
 }  // namespace
+
+std::vector<const OperatorEntry*> all_operators() { return collect(); }
 
 const OperatorEntry* find_operator(std::string_view domain, std::string_view name, int64_t opset) {
   static const Table kTable = make_table();

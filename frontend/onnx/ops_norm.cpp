@@ -197,7 +197,7 @@ void import_mean_variance_normalization(Node& node) {
 }
 
 constexpr OperatorEntry kOperators[] = {
-    {"BatchNormalization", import_batch_normalization},
+    {"BatchNormalization", import_batch_normalization, 1, "", "inference only; spatial=0 is refused"},
     {"GroupNormalization", import_group_normalization, 18},
     {"InstanceNormalization", import_instance_normalization},
     {"LayerNormalization", import_layer_normalization},

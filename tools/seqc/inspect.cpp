@@ -13,6 +13,7 @@
 #include "runtime/library.h"
 #include "runtime/program.h"
 #include "tools/seqc/command.h"
+#include "tools/seqc/coverage.h"
 #include "tools/seqc/dot.h"
 #include "tools/seqc/model_summary.h"
 #include "tools/seqc/options.h"
@@ -30,11 +31,13 @@ Examples:
   seqc inspect model.onnx --ir                             the kernels that become code
   seqc inspect model.onnx --ir=import                      the model as read; any pass name: after that pass
   seqc inspect model.onnx --dot | dot -Tsvg > model.svg
+  seqc inspect --coverage model.onnx                       every node that is refused, and why; exit code 1 if any is
+  seqc inspect --operators                                 the ONNX operators that are supported
   seqc inspect out/model.so)";
 
 struct Options {
   std::string model, stage;
-  bool dot = false, json = false;
+  bool dot = false, json = false, coverage = false, operators = false;
   runtime::CompileOptions compile;
 };
 
@@ -60,7 +63,7 @@ void run_until(ir::Function& function, const std::string& stage, const runtime::
 std::string workspace_text(std::unique_ptr<ir::Function> function, const runtime::CompileOptions& options) {
   try {
     const auto lowered = runtime::lower(std::move(function), options);
-    const ir::Dim bytes = codegen::plan_memory(*lowered.function).arena_bytes();
+    const ir::Dim bytes = codegen::plan_memory(*lowered.function).workspace_bytes();
     return bytes.is_constant() ? bytes_text(static_cast<uint64_t>(bytes.constant())) : bytes.str() + " bytes";
   } catch (const Error& error) {
     return fmt::format("unknown: {}", error.what());
@@ -105,6 +108,10 @@ int inspect_summary(const Options& options) {
 }
 
 int run_inspect(Options& options) {
+  if (options.operators) return print_operators(options.json);
+  if (options.coverage && !options.model.ends_with(".onnx") &&
+      (options.model.ends_with(".seq") || runtime::is_library(options.model)))
+    fail(ErrorKind::BadInput, "{}: coverage is of ONNX models", options.model);
   const bool wants_ir = !options.stage.empty() || options.dot;
   if (runtime::is_library(options.model)) {
     if (wants_ir || options.json)
@@ -112,6 +119,7 @@ int run_inspect(Options& options) {
     return inspect_library(options);
   }
   fit_values(options.model, options.compile);
+  if (options.coverage) return print_coverage(options.model, options.compile, options.json);
   if (!wants_ir) return inspect_summary(options);
   const auto function = runtime::load_function(options.model, options.compile);
   run_until(*function, options.stage.empty() ? "import" : options.stage, options.compile);
@@ -125,16 +133,29 @@ Command add_inspect(CLI::App& seqc) {
   CLI::App* app = seqc.add_subcommand("inspect", "shows what is in a model, or its IR at any stage");
   auto options = std::make_shared<Options>();
   app->footer(kHelp);
-  app->add_option("MODEL", options->model, "a model (.onnx), IR text (.seq), or a built library (.so)")->required();
-  app->add_flag("--ir{final}", options->stage,
-                "prints the IR: after all passes, or =import, or =PASS after its last run")
-      ->check(check_stage, "");
+  CLI::Option* model =
+      app->add_option("MODEL", options->model, "a model (.onnx), IR text (.seq), or a built library (.so)");
+  CLI::Option* stage = app->add_flag("--ir{final}", options->stage,
+                                     "prints the IR: after all passes, or =import, or =PASS after its last run")
+                           ->check(check_stage, "");
   CLI::Option* as_dot =
       app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
-  app->add_flag("--json", options->json, "the summary as JSON")->excludes(as_dot);
+  app->add_flag("--json", options->json, "the summary, coverage or table as JSON")->excludes(as_dot);
+  CLI::Option* coverage =
+      app->add_flag("--coverage", options->coverage, "lists which nodes are compiled, and why others are not")
+          ->excludes(stage)
+          ->excludes(as_dot);
+  app->add_flag("--operators", options->operators, "prints the table of ONNX operators; needs no model")
+      ->excludes(coverage)
+      ->excludes(stage)
+      ->excludes(as_dot)
+      ->excludes(model);
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target, true);
   add_pipeline_options(*app, options->compile.pipeline);
+  app->callback([options] {
+    if (!options->operators && options->model.empty()) throw CLI::RequiredError("MODEL");
+  });
   return {app, [options] { return run_inspect(*options); }};
 }
 

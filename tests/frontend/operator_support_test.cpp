@@ -1,0 +1,44 @@
+#include "frontend/onnx/operator_support.h"
+
+#include <doctest/doctest.h>
+#include <onnx/defs/schema.h>
+
+#include <algorithm>
+#include <set>
+
+#include "frontend/onnx/node.h"
+
+using namespace seqc::frontend;
+
+TEST_CASE("operator table: agrees with the installed ONNX library on the operators and opsets that it knows") {
+  const auto rows = operator_support();
+  std::map<std::pair<std::string, std::string>, std::set<int64_t>> specified;
+  for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas_with_history())
+    if (schema.domain().empty() || schema.domain() == "ai.onnx.preview.training")
+      specified[{schema.domain(), schema.Name()}].insert(schema.SinceVersion());
+  for (const auto& [key, versions] : specified) {
+    CAPTURE(key.second);
+    const auto row = std::find_if(rows.begin(), rows.end(), [&, &k = key](const OperatorSupport& r) {
+      return r.domain == k.first && r.name == k.second;
+    });
+    REQUIRE(row != rows.end());
+    std::set<int64_t> listed;
+    for (const int64_t version : row->versions)
+      if (version <= 17) listed.insert(version);
+    CHECK(listed == versions);
+  }
+}
+
+TEST_CASE("operator table: what is refused on purpose is not imported as well") {
+  for (const OperatorEntry* entry : all_operators()) {
+    CAPTURE(entry->name);  // delete its row in refused.cpp
+    CHECK(refusal_reason(entry->domain, entry->name).empty());
+  }
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const OperatorSupport& row : operator_support()) {
+    CAPTURE(row.name);
+    CHECK(seen.insert({row.domain, row.name}).second);
+    CHECK(std::is_sorted(row.versions.begin(), row.versions.end()));
+    CHECK((row.kind == OperatorSupport::Kind::Refused) == (row.since == 0));
+  }
+}
