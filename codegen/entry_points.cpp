@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "codegen/program_llvm.h"
 #include "ir/named_dims.h"
 #include "runtime/seqc.h"
