@@ -45,7 +45,7 @@ class Generator : RandomOps {
   }
 
   Values step(Builder& b, const Values& pool, int depth) {
-    switch (random_.integer(0, 29)) {
+    switch (random_.integer(0, 30)) {
       case 0:
       case 1:
       case 2: return {unary(b, recent(pool))};
@@ -73,8 +73,9 @@ class Generator : RandomOps {
       case 24: return contract(b, pool);
       case 25: return {conv(b, pool)};
       case 26: return {reduce_window(b, pool)};
-      case 27: return depth < 2 ? scan(b, pool, depth) : Values{};
-      case 28: return depth < 2 ? loop(b, pool, depth) : Values{};
+      case 27: return {ordered(b, pool)};
+      case 28: return depth < 2 ? scan(b, pool, depth) : Values{};
+      case 29: return depth < 2 ? loop(b, pool, depth) : Values{};
       default: return depth < 2 ? branch(b, pool, depth) : Values{};
     }
   }

@@ -279,6 +279,14 @@ class RandomOps {
     return b.emit(Opcode::ScatterNd, {x, index, value_of(b, pool, {x->dtype(), updates})}, ScatterAttr{kind});
   }
 
+  /// An order of rows, or the positions of what is true.
+  Value* ordered(Builder& b, const Values& pool) {
+    Value* x = recent(pool);
+    if (x->rank() >= 2 && chance(60)) return b.emit(Opcode::ArgSort, {x}, ArgSortAttr{});
+    const Shape mask = shape(1);
+    return b.emit(Opcode::Positions, {value_of(b, pool, {DType::boolean, mask})}, PositionsAttr{mask[0]});
+  }
+
   Value* reduce(Builder& b, Value* x) {
     std::vector<int64_t> axes;
     for (int64_t i = 0; i < x->rank(); ++i)
