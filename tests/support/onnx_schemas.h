@@ -1,0 +1,18 @@
+/// What the installed ONNX library says of operators.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace seqc::test {
+
+/// The opsets that introduced or changed each operator, by domain and name.
+std::map<std::pair<std::string, std::string>, std::set<int64_t>> operator_versions();
+
+/// The newest opset of ONNX's own domain that the library knows.
+int64_t newest_known_opset();
+
+}  // namespace seqc::test
