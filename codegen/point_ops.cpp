@@ -79,13 +79,15 @@ llvm::Value* integer_divide(const Point& p, bool remainder) {
   return p.e.CreateSelect(by_zero, zero, result);
 }
 
-/// Moves a truncated remainder to the divisor's side.
+/// Moves a truncated remainder to the divisor's side; a zero has the divisor's sign.
 llvm::Value* floored(const Point& p, llvm::Value* remainder) {
   llvm::Value *zero = p.constant(0), *b = p.v[1];
   if (p.floating()) {
     llvm::Value* wrong = p.e.CreateAnd(p.e.CreateFCmpUNE(remainder, zero),
                                        p.e.CreateXor(p.e.CreateFCmpOLT(remainder, zero), p.e.CreateFCmpOLT(b, zero)));
-    return p.e.CreateSelect(wrong, p.e.CreateFAdd(remainder, b), remainder);
+    llvm::Value* moved = p.e.CreateSelect(wrong, p.e.CreateFAdd(remainder, b), remainder);
+    return p.e.CreateSelect(p.e.CreateFCmpOEQ(remainder, zero),
+                            p.e.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, remainder, b), moved);
   }
   if (!p.is_signed()) return remainder;
   llvm::Value* wrong =
