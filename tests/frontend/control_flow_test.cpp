@@ -1,16 +1,10 @@
 // If, Loop and Scan: which IR they become, and that it computes what ONNX says.
-#include "tests/frontend/import_support.h"
+#include "tests/frontend/all_ways.h"
 
 namespace {
 
 using namespace seqc;
 using namespace seqc::test;
-
-int64_t count_ops(const ir::Function& function, ir::Opcode code) {
-  int64_t count = 0;
-  ir::walk(function.body(), [&](const ir::Op* op) { count += op->code() == code; });
-  return count;
-}
 
 GraphBuilder branch(const char* op, const char* output = "b") {
   GraphBuilder graph(op);

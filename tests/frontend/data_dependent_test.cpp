@@ -2,39 +2,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "codegen/codegen.h"
-#include "passes/pass.h"
-#include "tests/frontend/import_support.h"
+#include "tests/frontend/all_ways.h"
 #include "tests/support/random_inputs.h"
-#include "tests/support/run_model.h"
 
 namespace {
 
 using namespace seqc;
 using namespace seqc::test;
-
-std::vector<Tensor> compiled(const ModelBuilder& model, const std::vector<Tensor>& inputs, int threads) {
-  const auto function = import_built(model);
-  passes::PassContext context;
-  passes::run_passes(*function, passes::standard_pipeline(), context, {});
-  codegen::Target shared;
-  shared.worth_sharing = 0;  // small as it is
-  return run_model(codegen::compile(*function, shared)->model(), inputs, threads);
-}
-
-/// Runs every way and requires one result.
-std::vector<Tensor> run_all_ways(const ModelBuilder& model, const std::vector<Tensor>& inputs) {
-  const auto want = run_built(model, inputs);
-  for (const int threads : {1, 2}) {
-    const auto got = compiled(model, inputs, threads);
-    REQUIRE(got.size() == want.size());
-    for (size_t i = 0; i < want.size(); ++i) {
-      INFO("output " << i << ", " << threads << " threads");
-      CHECK(find_difference(got[i], want[i], 1e-6, 1e-7) == "");
-    }
-  }
-  return want;
-}
 
 Tensor rounded(std::vector<int64_t> shape, uint64_t seed, double scale) {
   Random random(seed);

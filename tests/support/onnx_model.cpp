@@ -1,5 +1,7 @@
 #include "tests/support/onnx_model.h"
 
+#include <onnx/onnx-data_pb.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,17 +37,7 @@ constexpr std::array<TypePair, ir::kDTypeCount> kTypes = {{
 
 void set_type(onnx::ValueInfoProto& info, std::string_view name, DType type, const ModelShape& shape) {
   info.set_name(std::string(name));
-  auto* tensor = info.mutable_type()->mutable_tensor_type();
-  tensor->set_elem_type(onnx_type(type));
-  auto* dims = tensor->mutable_shape();  // a rank-0 tensor has a shape without dims
-  for (const ModelDim& dim : shape) {
-    auto* out = dims->add_dim();
-    if (dim.number >= 0) {
-      out->set_dim_value(dim.number);
-    } else if (!dim.name.empty()) {
-      out->set_dim_param(dim.name);
-    }
-  }
+  *info.mutable_type() = tensor_type(type, shape);
 }
 
 /// Copies the proto's typed field into the tensor; false when the counts differ.
@@ -98,6 +90,34 @@ void fill_typed(onnx::TensorProto& proto, const Tensor& value) {
 
 }  // namespace
 
+onnx::TypeProto tensor_type(DType type, const ModelShape& shape) {
+  onnx::TypeProto result;
+  auto* tensor = result.mutable_tensor_type();
+  tensor->set_elem_type(onnx_type(type));
+  auto* dims = tensor->mutable_shape();  // a rank-0 tensor has a shape without dims
+  for (const ModelDim& dim : shape) {
+    auto* out = dims->add_dim();
+    if (dim.number >= 0) {
+      out->set_dim_value(dim.number);
+    } else if (!dim.name.empty()) {
+      out->set_dim_param(dim.name);
+    }
+  }
+  return result;
+}
+
+onnx::TypeProto sequence_of(const onnx::TypeProto& element) {
+  onnx::TypeProto type;
+  *type.mutable_sequence_type()->mutable_elem_type() = element;
+  return type;
+}
+
+onnx::TypeProto optional_of(const onnx::TypeProto& element) {
+  onnx::TypeProto type;
+  *type.mutable_optional_type()->mutable_elem_type() = element;
+  return type;
+}
+
 // ---- nodes --------------------------------------------------------------------------------------------------------
 
 onnx::AttributeProto& NodeRef::add(std::string_view name, onnx::AttributeProto::AttributeType type) {
@@ -105,6 +125,11 @@ onnx::AttributeProto& NodeRef::add(std::string_view name, onnx::AttributeProto::
   attribute->set_name(std::string(name));
   attribute->set_type(type);
   return *attribute;
+}
+
+NodeRef& NodeRef::attr(std::string_view name, const onnx::TypeProto& value) {
+  *add(name, onnx::AttributeProto::TYPE_PROTO).mutable_tp() = value;
+  return *this;
 }
 
 NodeRef& NodeRef::integer(std::string_view name, int64_t value) {
@@ -169,8 +194,21 @@ GraphBuilder& GraphBuilder::input(std::string_view name, DType type, const Model
   return *this;
 }
 
+GraphBuilder& GraphBuilder::input(std::string_view name, const onnx::TypeProto& type) {
+  auto* input = graph_.add_input();
+  input->set_name(std::string(name));
+  *input->mutable_type() = type;
+  return *this;
+}
+
 GraphBuilder& GraphBuilder::output(std::string_view name, DType type, const ModelShape& shape) {
   set_type(*graph_.add_output(), name, type, shape);
+  return *this;
+}
+
+GraphBuilder& GraphBuilder::output(std::string_view name, const onnx::TypeProto& type) {
+  output(name);
+  *graph_.mutable_output()->rbegin()->mutable_type() = type;
   return *this;
 }
 
@@ -299,6 +337,38 @@ onnx::TensorProto tensor_proto(std::string_view name, const Tensor& value, bool 
     fill_typed(proto, value);
   }
   return proto;
+}
+
+namespace {
+
+onnx::SequenceProto sequence_proto(std::string_view name, const std::vector<Tensor>& elements) {
+  onnx::SequenceProto proto;
+  proto.set_name(std::string(name));
+  proto.set_elem_type(onnx::SequenceProto::TENSOR);
+  for (const Tensor& element : elements) *proto.add_tensor_values() = tensor_proto("", element);
+  return proto;
+}
+
+}  // namespace
+
+std::string sequence_bytes(std::string_view name, const std::vector<Tensor>& elements) {
+  return sequence_proto(name, elements).SerializeAsString();
+}
+
+std::string optional_bytes(std::string_view name, const Tensor* element) {
+  onnx::OptionalProto proto;
+  proto.set_name(std::string(name));
+  proto.set_elem_type(element ? onnx::OptionalProto::TENSOR : onnx::OptionalProto::UNDEFINED);
+  if (element) *proto.mutable_tensor_value() = tensor_proto("", *element);
+  return proto.SerializeAsString();
+}
+
+std::string optional_bytes(std::string_view name, const std::vector<Tensor>& sequence) {
+  onnx::OptionalProto proto;
+  proto.set_name(std::string(name));
+  proto.set_elem_type(onnx::OptionalProto::SEQUENCE);
+  *proto.mutable_sequence_value() = sequence_proto("", sequence);
+  return proto.SerializeAsString();
 }
 
 Tensor tensor_of(const onnx::TensorProto& proto) {

@@ -42,6 +42,11 @@ struct ModelDim {
 };
 using ModelShape = std::vector<ModelDim>;
 
+/// Types of inputs and outputs that are no tensors.
+onnx::TypeProto tensor_type(DType type, const ModelShape& shape);
+onnx::TypeProto sequence_of(const onnx::TypeProto& element);
+onnx::TypeProto optional_of(const onnx::TypeProto& element);
+
 class GraphBuilder;
 
 /// Adds attributes to a node; valid as long as its graph.
@@ -54,6 +59,7 @@ class NodeRef {
   NodeRef& attr(std::string_view name, std::string_view value);
   NodeRef& attr(std::string_view name, const Tensor& value);
   NodeRef& attr(std::string_view name, const GraphBuilder& body);
+  NodeRef& attr(std::string_view name, const onnx::TypeProto& value);
   NodeRef& ints(std::string_view name, const std::vector<int64_t>& values);
   NodeRef& floats(std::string_view name, const std::vector<float>& values);
   NodeRef& strings(std::string_view name, const std::vector<std::string>& values);
@@ -75,7 +81,9 @@ class GraphBuilder {
   explicit GraphBuilder(std::string_view name = "graph");
 
   GraphBuilder& input(std::string_view name, DType type, const ModelShape& shape);
+  GraphBuilder& input(std::string_view name, const onnx::TypeProto& type);
   GraphBuilder& output(std::string_view name, DType type, const ModelShape& shape);
+  GraphBuilder& output(std::string_view name, const onnx::TypeProto& type);
   GraphBuilder& output(std::string_view name);  ///< without type and shape
   GraphBuilder& value_info(std::string_view name, DType type, const ModelShape& shape);
   GraphBuilder& initializer(std::string_view name, const Tensor& value);
@@ -120,6 +128,10 @@ onnx::TensorProto::DataType onnx_type(DType type);
 DType type_of(int onnx_type);
 /// `raw`: bytes in raw_data; otherwise in the typed field, as older exporters write them.
 onnx::TensorProto tensor_proto(std::string_view name, const Tensor& value, bool raw = true);
+/// Files of test suites that hold a sequence, or an optional with one or none.
+std::string sequence_bytes(std::string_view name, const std::vector<Tensor>& elements);
+std::string optional_bytes(std::string_view name, const Tensor* element);  ///< null: none
+std::string optional_bytes(std::string_view name, const std::vector<Tensor>& sequence);
 /// Throws std::runtime_error when the proto's data does not fit its shape; external data is not followed.
 Tensor tensor_of(const onnx::TensorProto& proto);
 
