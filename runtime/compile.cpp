@@ -20,6 +20,8 @@ int64_t now() {
 std::unique_ptr<ir::Function> load_text(const std::string& path, const CompileOptions& options) {
   if (!options.dims.empty() || !options.input_shapes.empty())
     fail(ErrorKind::BadInput, "{}: dims of IR text cannot be given numbers; write them into the file", path);
+  if (!options.sequence_lengths.empty() || !options.optionals.empty())
+    fail(ErrorKind::BadInput, "{}: IR text has no sequences and optionals, and cannot be told what they hold", path);
   const auto module = ir::load_module(path);
   if (module->functions.empty()) fail(ErrorKind::BadInput, "{}: holds no function", path);
   if (const auto faults = ir::verify(*module->functions[0]); !faults.empty())
@@ -51,8 +53,11 @@ passes::PassContext pass_context(const codegen::Target& target) {
 
 std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options) {
   if (path.ends_with(".seq")) return load_text(path, options);
-  return frontend::import_model(
-      path, {.dims = options.dims, .input_shapes = options.input_shapes, .input_values = options.input_values});
+  return frontend::import_model(path, {.dims = options.dims,
+                                       .input_shapes = options.input_shapes,
+                                       .input_values = options.input_values,
+                                       .sequence_lengths = options.sequence_lengths,
+                                       .optionals = options.optionals});
 }
 
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
@@ -80,16 +85,15 @@ bool may_shape_the_model(const std::string& name, const ir::Tensor& value, const
 
 /// Adds what is known of the inputs and `error` asks for; false when that is used already.
 bool specialise(CompileOptions& options, const Error& error) {
-  const bool shapes = error.kind() == ErrorKind::NeedsDims && options.input_shapes.empty();
   const bool values = error.kind() == ErrorKind::NeedsValues;
-  if ((!shapes && !values) || options.known_inputs.empty()) return false;
-  options.dims.clear();  // the shapes say them
-  const size_t before = options.input_values.size();
+  if (!values && error.kind() != ErrorKind::NeedsDims) return false;
+  bool added = false;
   for (const auto& [name, tensor] : options.known_inputs) {
-    options.input_shapes[name] = tensor.shape();
-    if (values && may_shape_the_model(name, tensor, error)) options.input_values.emplace(name, tensor);
+    added |= options.input_shapes.emplace(name, tensor.shape()).second;
+    if (values && may_shape_the_model(name, tensor, error)) added |= options.input_values.emplace(name, tensor).second;
   }
-  return shapes || options.input_values.size() > before;
+  if (added) options.dims.clear();  // the shapes say them
+  return added;
 }
 
 }  // namespace

@@ -19,6 +19,10 @@ struct CompileOptions {
   std::map<std::string, std::vector<int64_t>> input_shapes;
   /// Inputs whose values (few integers or bools) become part of the program; it then runs with these values alone.
   std::map<std::string, ir::Tensor> input_values;
+  /// The structure of inputs that are sequences or optionals, whose elements are ports of the program of their own:
+  /// numbers of elements, and whether they are there. See frontend::ImportOptions.
+  std::map<std::string, int64_t> sequence_lengths;
+  std::map<std::string, bool> optionals;
   /// What the program will be run on. The shapes, and if need be the values of integer inputs, are used as input_shapes
   /// and input_values are, but only when the model cannot be compiled without.
   std::map<std::string, ir::Tensor> known_inputs;

@@ -54,8 +54,8 @@ bool import_known_contents(Node& node, std::string_view domain) {
   for (const auto rules : {arithmetic_rules(), movement_rules()}) {
     for (const ContentsRule& rule : rules) {
       if (rule.name != node.op_type()) continue;
-      for (size_t i = 0; i < node.input_count(); ++i)  // sequences have importers of their own
-        if (node.is_sequence(i)) return false;
+      for (size_t i = 0; i < node.input_count(); ++i)  // sequences and optionals have importers of their own
+        if (node.has_input(i) && !node.is_tensor(i)) return false;
       return rule.import(node);
     }
   }

@@ -3,20 +3,38 @@
 
 #include <onnx/onnx_pb.h>
 
+#include "ir/named_dims.h"
+
 namespace seqc::frontend {
 
 Value* tensor_result(Node& node, Builder& builder, Item item, std::string_view what) {
-  if (item.sequence) node.unsupported("{} is a sequence; only tensors are supported here", what);
+  if (!item.is_tensor()) node.unsupported("{} is {}; only tensors are supported here", what, structure_text(item));
   return node.graph().model().materialize(item, builder.location());
 }
 
 std::vector<Item> import_step(Node& node, Builder& inner, const onnx::GraphProto& body, const std::vector<Item>& inputs,
                               Value* step) {
-  std::vector<Value*>& steps = node.graph().model().steps;
-  steps.push_back(step);
-  auto outputs = node.graph().import_subgraph(inner, body, inputs);
-  steps.pop_back();
-  return outputs;
+  struct Scope {
+    ~Scope() { steps.pop_back(); }
+    std::vector<Value*>& steps;
+  };
+  node.graph().model().steps.push_back(step);
+  const Scope scope{node.graph().model().steps};
+  return node.graph().import_subgraph(inner, body, inputs);
+}
+
+std::vector<Value*> region_results(Node& node, const Builder& region, std::vector<Value*> results) {
+  const auto binders = ir::dim_binders(node.graph().model().function);
+  const auto is_inside = [&](const ir::Op* op) {
+    while (op && op->parent() != &region.block()) op = op->parent()->parent_op();
+    return op != nullptr;
+  };
+  for (const Value* result : results)
+    for (const std::string& name : symbols(result->shape()))
+      if (const auto it = binders.find(name); it != binders.end() && is_inside(it->second))
+        node.unsupported("a result of its body or branch is {}, and only a run of that can tell {}",
+                         result->type().str(), name);
+  return results;
 }
 
 void require_carry(Node& node, size_t i, const Type& initial, const Value* next) {
@@ -39,34 +57,52 @@ void import_branch(Node& node, const onnx::GraphProto& branch) {
   for (size_t i = 0; i < outputs.size(); ++i) node.set_output(i, outputs[i]);
 }
 
-/// Both branches; their results must have the same types.
-ir::Op* build_if(Node& node, const onnx::GraphProto& then_branch, const onnx::GraphProto& else_branch, Value* condition,
+/// Result `i` must have one type in both branches; `names` are dims that decide the condition.
+void require_branch_type(Node& node, size_t i, const Type& first, const Type& second,
+                         const std::set<std::string>& names) {
+  if (second == first) return;
+  const std::string what =
+      fmt::format("result {} is {} in the then_branch and {} in the else_branch", i, first.str(), second.str());
+  std::set<std::string> open = names;
+  open.merge(symbols(first.shape));
+  open.merge(symbols(second.shape));
+  if (!open.empty()) node.needs_dims(open, what);
+  node.unsupported("{}, and the condition is known at run time only; branches must agree in type", what);
+}
+
+/// Sets the results of an `if` over both branches, which must give the same structures and types.
+void import_both(Node& node, const onnx::GraphProto& then_branch, const onnx::GraphProto& else_branch, Value* condition,
                  const std::set<std::string>& names) {
-  std::vector<Value*> first;
-  const auto region = [&](Builder& b, const onnx::GraphProto& branch) {
-    const auto outputs = node.graph().import_subgraph(b, branch, {});
+  std::vector<Item> structure;  // of the then_branch's results
+  std::vector<Value*> first;    // its leaves
+  const auto results = [&](Builder& b, const onnx::GraphProto& branch) {
+    auto outputs = node.graph().import_subgraph(b, branch, {});
     if (outputs.size() != node.output_count())
       node.bad("a branch has {} outputs, the node {}", outputs.size(), node.output_count());
-    std::vector<Value*> values;
-    for (const Item& item : outputs) values.push_back(tensor_result(node, b, item, "the result of a branch"));
-    return values;
+    return outputs;
   };
-  const auto then_region = [&](Builder& b, const std::vector<Value*>&) { return first = region(b, then_branch); };
+  const auto then_region = [&](Builder& b, const std::vector<Value*>&) {
+    structure = results(b, then_branch);
+    for (const Item& item : structure)
+      for (Value* leaf : leaves(node, b, item, "the result of a branch")) first.push_back(leaf);
+    return region_results(node, b, first);
+  };
   const auto else_region = [&](Builder& b, const std::vector<Value*>&) {
-    const auto second = region(b, else_branch);
-    for (size_t i = 0; i < second.size(); ++i) {
-      if (second[i]->type() == first[i]->type()) continue;
-      const std::string what = fmt::format("result {} is {} in the then_branch and {} in the else_branch", i,
-                                           first[i]->type().str(), second[i]->type().str());
-      std::set<std::string> open = names;
-      open.merge(symbols(first[i]->shape()));
-      open.merge(symbols(second[i]->shape()));
-      if (!open.empty()) node.needs_dims(open, what);
-      node.unsupported("{}, and the condition is known at run time only; branches must agree in type", what);
+    const auto outputs = results(b, else_branch);
+    std::vector<Value*> second;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      for (Value* leaf : leaves_like(node, b, outputs[i], structure[i], "the result of a branch")) {
+        require_branch_type(node, i, first[second.size()]->type(), leaf->type(), names);
+        second.push_back(leaf);
+      }
     }
-    return second;
+    return region_results(node, b, second);
   };
-  return node.builder().if_(condition, then_region, else_region);
+  const ir::Op* op = node.builder().if_(condition, then_region, else_region);
+  std::vector<Value*> all;
+  for (size_t i = 0; i < op->result_count(); ++i) all.push_back(op->result(i));
+  std::span<Value* const> rest = all;
+  for (size_t i = 0; i < structure.size(); ++i) node.set_output(i, rebuild(structure[i], rest));
 }
 
 }  // namespace
@@ -81,15 +117,15 @@ void import_if(Node& node) {
   const Node::Origin origin = node.origin(0);
   Value* condition = node.builder().reshape(node.input(0, "condition"), {});
   try {
-    const ir::Op* op =
-        build_if(node, then_branch, else_branch, condition, origin.run_time ? std::set<std::string>{} : origin.names);
-    for (size_t i = 0; i < node.output_count(); ++i) node.set_output(i, op->result(i));
+    import_both(node, then_branch, else_branch, condition, origin.run_time ? std::set<std::string>{} : origin.names);
   } catch (const Error& error) {
     // A branch that is never taken may well be senseless for the shapes at hand.
     if (error.kind() != ErrorKind::BadInput && error.kind() != ErrorKind::Unsupported) throw;
     if (!origin.run_time)
       node.needs_dims(origin.names,
                       fmt::format("the condition depends on them, and not both branches hold ({})", error.what()));
+    if (origin.run_time->block() != &node.graph().model().function.body())  // a value of a loop's body
+      node.unsupported("the condition is known at run time only, and a branch cannot be compiled ({})", error.what());
     node.needs_values(
         "the condition depends on the values of \"{}\", and a branch cannot be compiled ({}); give that "
         "input a fixed value",
@@ -101,9 +137,9 @@ namespace {
 
 constexpr OperatorEntry kOperators[] = {
     {"If", import_if},
-    {"Loop", import_loop, 1, "",
-     "stacked results need a trip count known when compiling; carried values keep their type"},
+    {"Loop", import_loop, 1, "", "stacked results need a trip count known when compiling"},
     {"Scan", import_scan, 8, "", "without sequence_lens of opset 8; states keep their type"},
+    {"SequenceMap", import_sequence_map, 17},
 };
 
 }  // namespace

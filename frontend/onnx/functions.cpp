@@ -9,9 +9,10 @@
 #include "frontend/onnx/reader_pb.h"
 
 namespace seqc::frontend {
+namespace {
 
 /// Replaces references to a function's attributes by the caller's values.
-static void bind_attributes(const onnx::NodeProto& call, onnx::NodeProto& node) {
+void bind_attributes(const onnx::NodeProto& call, onnx::NodeProto& node) {
   for (int i = 0; i < node.attribute_size(); ++i) {
     auto* attribute = node.mutable_attribute(i);
     if (attribute->has_g())
@@ -32,18 +33,20 @@ static void bind_attributes(const onnx::NodeProto& call, onnx::NodeProto& node) 
 
 namespace {
 
-/// The opsets that a function imports hold inside of it.
-class OpsetScope {
+/// The opsets that a function imports, on top of the model's, while its body is read.
+class FunctionOpsets {
  public:
-  OpsetScope(ModelContext& model, const onnx::FunctionProto& function) : model_(model), outside_(model.opsets) {
+  FunctionOpsets(ModelContext& model, const onnx::FunctionProto& function) : model_(model), outer_(model.opsets) {
     for (const auto& import : function.opset_import())
       model.opsets[import.domain() == "ai.onnx" ? "" : import.domain()] = import.version();
   }
-  ~OpsetScope() { model_.opsets = outside_; }
+  ~FunctionOpsets() { model_.opsets = std::move(outer_); }
+  FunctionOpsets(const FunctionOpsets&) = delete;
+  FunctionOpsets& operator=(const FunctionOpsets&) = delete;
 
  private:
   ModelContext& model_;
-  std::map<std::string, int64_t> outside_;
+  std::map<std::string, int64_t> outer_;
 };
 
 }  // namespace
@@ -70,7 +73,7 @@ void GraphImporter::import_function(Node& node, const onnx::NodeProto& call, con
   if (static_cast<int>(node.input_count()) > function.input_size())
     node.bad("got {} inputs, function {} has {}", node.input_count(), function.name(), function.input_size());
 
-  const OpsetScope scope(model_, function);
+  const FunctionOpsets opsets(model_, function);
   const CoverageLog::Scope inside(model_.coverage, fmt::format("{} > {}", node.where(), function.name()));
   GraphImporter inner(model_, nullptr);
   // Inputs that the call leaves out stay undefined: nodes of the body see them as "".
@@ -105,7 +108,7 @@ bool import_schema_function(Node& node, const onnx::NodeProto& proto, const std:
   }
   std::vector<onnx::TypeProto> types;
   for (size_t i = 0; i < node.input_count(); ++i)
-    types.push_back(node.has_input(i) && !node.is_sequence(i) ? type_proto(node.input_type(i)) : onnx::TypeProto());
+    types.push_back(node.is_tensor(i) ? type_proto(node.input_type(i)) : onnx::TypeProto());
   const onnx::FunctionBodyBuildContextImpl context(call, types);
   onnx::FunctionProto function;
   if (!schema->BuildContextDependentFunction(context, function)) return false;

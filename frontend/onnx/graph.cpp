@@ -186,6 +186,7 @@ void GraphImporter::run_node(Builder& builder, const onnx::NodeProto& proto) {
 
 void GraphImporter::import_node(Builder& builder, const onnx::NodeProto& proto) {
   const std::string location = location_of(proto);
+  if (model_.unrolling > 0) ++model_.unrolled_nodes;
   builder.set_location(location);
   try {
     run_node(builder, proto);

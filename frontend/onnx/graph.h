@@ -29,7 +29,9 @@ struct ModelContext {
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*>
       functions;  ///< model-local, by domain, name
   ExternalData* external = nullptr;
-  int depth = 0;  ///< nesting of subgraphs and functions
+  int depth = 0;               ///< nesting of subgraphs and functions
+  int unrolling = 0;           ///< nesting of loops that are being unrolled
+  int64_t unrolled_nodes = 0;  ///< imported inside of those so far, also where that led nowhere
   /// Step numbers (i64) of the loops around the node being imported: random operators draw anew in every step.
   std::vector<Value*> steps;
   std::map<std::string, uint64_t> unseeded;  ///< random nodes without a seed so far, by name
@@ -40,6 +42,8 @@ struct ModelContext {
   std::optional<Tensor> evaluate(const Value* value);
   /// The run-time tensor of an item; `type` and contents become a constant or a `dims` op at the top of the function.
   Value* materialize(Item& item, const std::string& location);
+  /// Drops what evaluate() remembers: values were destroyed.
+  void forget() { evaluated_.clear(); }
 
  private:
   std::optional<Tensor> compute(const Value* value, int depth);

@@ -24,27 +24,45 @@ struct ImportOptions {
   /// of a Loop, the sampling rate that picks a network). They stay arguments of the function, which does not read them:
   /// whoever runs it must feed the same values. Their shapes count as given.
   std::map<std::string, ir::Tensor> input_values = {};
+  /// Sequence inputs, also those inside of optionals: how many elements they have. Each element is an argument of its
+  /// own, called element_port(name, i) here and in the options above; named dims of the declared type are the same in
+  /// all elements unless `input_shapes` gives an element a shape.
+  std::map<std::string, int64_t> sequence_lengths = {};
+  /// Optional inputs: whether they hold an element, which is then an argument of the input's name. Those that are given a
+  /// length hold a sequence.
+  std::map<std::string, bool> optionals = {};
 };
+
+/// `x.0`: the argument or result of a function that stands for one element of a sequence.
+std::string element_port(const std::string& name, size_t i);
 
 /// The model's main graph as a function: arguments are the graph inputs without an initializer of the same name
 /// (initializers are constants, also where old files let a caller override them), results the graph outputs.
 /// Unnamed dynamic dims get names made of the input's name (`x_dim0`). Bounds of slices are taken to lie inside dims that
 /// have names: a run with a dim so small that a size would be negative must be refused by whoever binds the dims.
+/// Sequence outputs become one result for each element, optional outputs one result or none; sequences and optionals
+/// whose structure is not known when importing are refused.
 /// External data is read from the model's folder only.
 /// Throws Error: BadInput for files that are no valid ONNX, Unsupported naming what is not supported, NeedsDims where the
-/// graph's structure depends on named dims: call again with numbers for them.
+/// graph's structure depends on named dims: call again with numbers for them; NeedsValues likewise where it depends on
+/// the values of inputs, or on the structure of inputs that are sequences or optionals.
 std::unique_ptr<ir::Function> import_model(const std::string& path, const ImportOptions& options = {});
 /// The same from memory; `name` stands for the file in messages. External data is refused.
 std::unique_ptr<ir::Function> import_model_bytes(std::span<const std::byte> bytes, const std::string& name,
                                                  const ImportOptions& options = {});
 
+/// What an input or output of a model is. Of those that are not supported (maps, sparse tensors): Other.
+enum class PortKind { Tensor, Sequence, OptionalTensor, OptionalSequence, Other };
+
 /// What a file says about itself, without importing it.
 struct ModelSummary {
   struct Port {
     std::string name;
-    std::string type;                ///< "f32[batch,16,?]", "seq(tensor)", "string[1]", ...
-    std::optional<ir::Type> tensor;  ///< unnamed dims get names; nothing if the rank is unknown
-    bool has_default = false;        ///< an initializer of the same name exists
+    std::string type;  ///< "f32[batch,16,?]", "seq(f32[N])", "string[1]", ...
+    PortKind kind = PortKind::Tensor;
+    /// Of the tensor or the elements; unnamed dims get names. Nothing if the rank is unknown.
+    std::optional<ir::Type> tensor;
+    bool has_default = false;  ///< an initializer of the same name exists
   };
   std::string producer;  ///< name and version
   int64_t ir_version = 0;
@@ -90,6 +108,18 @@ struct Coverage {
 /// shape inference gives. Throws Error(BadInput) only for files that are no ONNX models.
 Coverage cover_model(const std::string& path, const ImportOptions& options = {});
 
+/// A value of a model's input or output as files hold it: a tensor, a sequence of tensors or an empty optional.
+struct StoredValue {
+  enum class Kind { Tensor, Sequence, None } kind = Kind::Tensor;
+  std::vector<ir::Tensor> tensors;  ///< one; the elements; none
+
+  /// The ports that these tensors belong to, for an input or output of that name.
+  std::vector<std::string> ports(const std::string& name) const;
+};
+
+/// Reads a file that holds one serialized TensorProto, SequenceProto or OptionalProto, as an input or output of that
+/// kind has it; the file does not tell which it is. Throws Error(BadInput, Unsupported).
+StoredValue load_value_proto(const std::string& path, PortKind kind, std::string* name = nullptr);
 /// Reads a file that holds one serialized TensorProto. Throws Error(BadInput, Unsupported).
 ir::Tensor load_tensor_proto(const std::string& path, std::string* name = nullptr);
 /// Writes such a file; it appears whole or not at all. Throws Error(BadInput) when it cannot be written.

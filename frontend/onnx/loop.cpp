@@ -1,4 +1,7 @@
-// Loop: counted ones become `scan` (which can stack what each step computes), the others `loop`.
+// Loop: counted ones become `scan` (which can stack what each step computes), others `loop`; those that are neither are
+// unrolled.
+#include "frontend/onnx/loop.h"
+
 #include <onnx/onnx_pb.h>
 
 #include <limits>
@@ -8,15 +11,6 @@
 
 namespace seqc::frontend {
 namespace {
-
-/// What one Loop node holds. Body: (step, condition, carried...) -> (condition, carried..., stacked...).
-struct LoopParts {
-  const onnx::GraphProto& body;
-  std::vector<Item> carried;  ///< initial values
-  size_t stacked = 0;         ///< results with one row a step
-
-  bool is_sequence(size_t i) const { return carried[i].sequence != nullptr; }
-};
 
 /// True if the name, inside `body`, is the condition it was given, or a constant that is true.
 bool stays_true(Node& node, const onnx::GraphProto& body, std::string name) {
@@ -44,7 +38,7 @@ bool stays_true(Node& node, const onnx::GraphProto& body, std::string name) {
       return initializer.has_raw_data() ? !initializer.raw_data().empty() && initializer.raw_data()[0] != 0
                                         : initializer.int32_data_size() == 1 && initializer.int32_data(0);
   const Item* outer = node.graph().find(name);
-  if (!outer || outer->sequence) return false;
+  if (!outer || !outer->is_tensor()) return false;
   const auto known = outer->contents ? to_tensor(*outer->contents) : node.graph().model().evaluate(outer->value);
   return known && known->count() == 1 && known->integer(0) != 0;
 }
@@ -58,103 +52,154 @@ std::optional<Dim> trip_count(Node& node) {
   return provably_nonnegative(count) ? count : ir::max(count, Dim(0));
 }
 
-/// Carried tensors of the scan, in order; sequences are no carries but stacked results.
-std::vector<Value*> initial_values(Node& node, const LoopParts& parts) {
-  std::vector<Value*> values;
-  for (size_t i = 0; i < parts.carried.size(); ++i)
-    if (!parts.is_sequence(i)) values.push_back(node.input(i + 2, "a carried value"));
-  return values;
-}
+/// Which sequences that a scan carries it does not really carry: each step appends one tensor to them, and the rows are
+/// the sequence. The others keep their structure, and each of their elements is carried.
+enum class Sequences { Appended, Kept };
 
-/// The one tensor that a step appends to a carried sequence.
-Value* appended(Node& node, const LoopParts& parts, const Item& item) {
-  if (!item.sequence || item.sequence->carried_by != &parts || item.sequence->elements.size() != 1)
-    node.unsupported("a carried sequence is supported only if each step appends one tensor to it");
-  return item.sequence->elements[0];
-}
-
-/// The sequence after the loop: what it held before, then the rows.
-Sequence extended(Node& node, Sequence before, Value* rows) {
-  Builder& b = node.builder();
-  if (before.carried_by) node.unsupported("a sequence carried through two loops is not supported");
-  before.stacked = before.empty() ? rows : b.concat({stack(node, before), rows}, 0);
-  before.elements.clear();
-  return before;
-}
-
-void import_counted(Node& node, const LoopParts& parts, const Dim& steps) {
-  Builder& b = node.builder();
-  const std::vector<Value*> initial = initial_values(node, parts);
-  const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    std::vector<Item> inputs = {make_item(arguments.back()), make_item(Contents{DType::boolean, {}, {Dim(1)}})};
-    for (size_t i = 0, k = 0; i < parts.carried.size(); ++i) {
-      if (parts.is_sequence(i)) {
-        Sequence sequence;
-        sequence.type = parts.carried[i].sequence->type;
-        sequence.carried_by = &parts;
-        inputs.push_back(make_item(std::move(sequence)));
-      } else {
-        inputs.push_back(make_item(arguments[k++]));
-      }
-    }
-    const auto outputs = import_step(node, inner, parts.body, inputs, arguments.back());
-    std::vector<Value*> results, rows;
+/// What a loop passes from step to step as tensors.
+class Carries {
+ public:
+  Carries(Node& node, const LoopParts& parts, Sequences sequences) : node_(node), parts_(parts), sequences_(sequences) {
     for (size_t i = 0; i < parts.carried.size(); ++i) {
-      if (parts.is_sequence(i)) {
-        rows.push_back(appended(node, parts, outputs[i + 1]));
+      if (is_appended(i)) continue;
+      const auto values = leaves(node, node.builder(), parts.carried[i], "a carried value");
+      initial_.insert(initial_.end(), values.begin(), values.end());
+    }
+  }
+
+  bool is_appended(size_t i) const { return sequences_ == Sequences::Appended && parts_.is_sequence(i); }
+  const std::vector<Value*>& initial() const { return initial_; }
+
+  /// The carried values as a step sees them, from the arguments of its region.
+  std::vector<Item> inputs(std::span<Value* const> arguments) const {
+    std::vector<Item> items;
+    for (size_t i = 0; i < parts_.carried.size(); ++i) {
+      if (!is_appended(i)) {
+        items.push_back(rebuild(parts_.carried[i], arguments));
         continue;
       }
-      results.push_back(tensor_result(node, inner, outputs[i + 1], "a carried value"));
-      require_carry(node, i, initial[results.size() - 1]->type(), results.back());
+      Sequence sequence;
+      sequence.type = parts_.carried[i].sequence->type;
+      sequence.carried_by = this;
+      items.push_back(make_item(std::move(sequence)));
     }
+    return items;
+  }
+
+  /// Splits what a step gives, condition first, into the next carried values and the tensors appended to sequences.
+  std::pair<std::vector<Value*>, std::vector<Value*>> results(Builder& b, const std::vector<Item>& outputs) const {
+    std::vector<Value*> next, rows;
+    for (size_t i = 0; i < parts_.carried.size(); ++i) {
+      if (is_appended(i)) {
+        rows.push_back(appended(b, outputs[i + 1]));
+        continue;
+      }
+      for (Value* leaf : leaves_like(node_, b, outputs[i + 1], parts_.carried[i], "a carried value")) {
+        require_carry(node_, i, initial_[next.size()]->type(), leaf);
+        next.push_back(leaf);
+      }
+    }
+    return {next, rows};
+  }
+
+  /// Sets the node's outputs from the final carried values and the stacked rows; returns the rows that are left over.
+  std::span<Value* const> set_outputs(std::span<Value* const> final, std::span<Value* const> rows) const {
+    for (size_t i = 0; i < parts_.carried.size(); ++i) {
+      if (!is_appended(i)) {
+        node_.set_output(i, rebuild(parts_.carried[i], final));
+        continue;
+      }
+      node_.set_output(i, make_item(extended(*parts_.carried[i].sequence, rows.front())));
+      rows = rows.subspan(1);
+    }
+    return rows;
+  }
+
+ private:
+  /// The one tensor that a step appends to a carried sequence.
+  Value* appended(Builder& b, const Item& item) const {
+    if (!item.sequence || item.sequence->carried_by != this || item.sequence->elements.size() != 1)
+      node_.unsupported("a carried sequence is supported only if each step appends one tensor to it");
+    return tensor_result(node_, b, item.sequence->elements[0], "an element");
+  }
+
+  /// The sequence after the loop: what it held before, then the rows.
+  Sequence extended(Sequence before, Value* rows) const {
+    Builder& b = node_.builder();
+    if (before.carried_by) node_.unsupported("a sequence carried through two loops is not supported");
+    const Sequence added{.type = before.type, .elements = {}, .stacked = rows};
+    if (before.empty()) return added;
+    Value* first = is_uniform(before) ? stack(node_, b, before) : nullptr;
+    if (first && Shape(first->shape().begin() + 1, first->shape().end()) ==
+                     Shape(rows->shape().begin() + 1, rows->shape().end()))
+      return {.type = before.type, .elements = {}, .stacked = b.concat({first, rows}, 0)};
+    before = {.type = before.type, .elements = elements_of(node_, b, before)};
+    const auto elements = elements_of(node_, b, added);
+    before.elements.insert(before.elements.end(), elements.begin(), elements.end());
+    return before;
+  }
+
+  Node& node_;
+  const LoopParts& parts_;
+  Sequences sequences_;
+  std::vector<Value*> initial_;
+};
+
+Item true_item() { return make_item(Contents{DType::boolean, {}, {Dim(1)}}); }
+
+/// The body's results for one step.
+std::vector<Item> import_body(Node& node, Builder& b, const LoopParts& parts, Value* step, std::vector<Item> carried) {
+  carried.insert(carried.begin(), {make_item(step), true_item()});
+  return import_step(node, b, parts.body, carried, step);
+}
+
+void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Sequences sequences) {
+  Builder& b = node.builder();
+  const Carries carries(node, parts, sequences);
+  const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
+    const auto outputs = import_body(node, inner, parts, arguments.back(), carries.inputs(std::span(arguments)));
+    auto [results, rows] = carries.results(inner, outputs);
     for (size_t i = parts.carried.size() + 1; i < outputs.size(); ++i)
       rows.push_back(tensor_result(node, inner, outputs[i], "a stacked result"));
     results.insert(results.end(), rows.begin(), rows.end());
-    return results;
+    return region_results(node, inner, results);
   };
-  const ir::Op* scan = b.scan(steps, initial, {b.iota(steps)}, body);
-  size_t carry = 0, row = initial.size();
-  for (size_t i = 0; i < parts.carried.size(); ++i) {
-    if (parts.is_sequence(i))
-      node.set_output(i, make_item(extended(node, *parts.carried[i].sequence, scan->result(row++))));
-    else
-      node.set_output(i, scan->result(carry++));
-  }
-  for (size_t i = 0; i < parts.stacked; ++i) node.set_output(parts.carried.size() + i, scan->result(row + i));
+  const ir::Op* scan = b.scan(steps, carries.initial(), {b.iota(steps)}, body);
+  std::vector<Value*> all;
+  for (size_t i = 0; i < scan->result_count(); ++i) all.push_back(scan->result(i));
+  const std::span<Value* const> results = all;
+  const size_t carried = carries.initial().size();
+  const auto stacked = carries.set_outputs(results.first(carried), results.subspan(carried));
+  for (size_t i = 0; i < stacked.size(); ++i) node.set_output(parts.carried.size() + i, stacked[i]);
 }
 
 void import_general(Node& node, const LoopParts& parts) {
   Builder& b = node.builder();
-  for (size_t i = 0; i < parts.carried.size(); ++i)
-    if (parts.is_sequence(i))
-      node.unsupported("a carried sequence in a loop without a known trip count is not supported");
-  const std::vector<Value*> initial = initial_values(node, parts);
+  const Carries carries(node, parts, Sequences::Kept);
   Value* count = node.has_input(0) ? b.cast(as_scalar(node, node.input(0, "M"), "M"), DType::i64)
                                    : b.constant(Tensor::scalar_int(DType::i64, std::numeric_limits<int64_t>::max()));
   Value* condition = node.has_input(1) ? as_scalar(node, node.input(1, "cond"), "cond") : b.scalar(DType::boolean, 1);
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    std::vector<Item> inputs = {make_item(arguments[0]), make_item(Contents{DType::boolean, {}, {Dim(1)}})};
-    for (size_t i = 1; i < arguments.size(); ++i) inputs.push_back(make_item(arguments[i]));
-    const auto outputs = import_step(node, inner, parts.body, inputs, arguments[0]);
+    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(std::span(arguments).subspan(1)));
     Value* next = tensor_result(node, inner, outputs[0], "the condition");
     if (next->dtype() != DType::boolean || !(element_count(next->shape()) == Dim(1)))
       node.bad("the condition of its body is {}, expected bool[]", next->type().str());
-    std::vector<Value*> results = {inner.reshape(next, {})};
-    for (size_t i = 1; i < outputs.size(); ++i) {
-      results.push_back(tensor_result(node, inner, outputs[i], "a carried value"));
-      require_carry(node, i - 1, initial[i - 1]->type(), results.back());
-    }
-    return results;
+    std::vector<Value*> results = carries.results(inner, outputs).first;
+    results.insert(results.begin(), inner.reshape(next, {}));
+    return region_results(node, inner, results);
   };
-  const ir::Op* loop = b.loop(count, condition, initial, body);
-  for (size_t i = 0; i < initial.size(); ++i) node.set_output(i, loop->result(i));
+  const ir::Op* loop = b.loop(count, condition, carries.initial(), body);
+  std::vector<Value*> all;
+  for (size_t i = 0; i < loop->result_count(); ++i) all.push_back(loop->result(i));
+  carries.set_outputs(all, {});
 }
 
-}  // namespace
-
-void import_loop(Node& node) {
+LoopParts read_parts(Node& node) {
   LoopParts parts{node.subgraph("body"), {}, 0};
-  for (size_t i = 2; i < node.input_count(); ++i) parts.carried.push_back(node.item(i));
+  for (size_t i = 2; i < node.input_count(); ++i) {
+    if (!node.has_input(i)) node.bad("input {} (a carried value) is missing", i);
+    parts.carried.push_back(node.item(i));
+  }
   const size_t results = static_cast<size_t>(parts.body.output_size());
   const size_t carried = parts.carried.size();
   if (results < carried + 1 || static_cast<size_t>(parts.body.input_size()) != carried + 2)
@@ -163,23 +208,59 @@ void import_loop(Node& node) {
   parts.stacked = results - carried - 1;
   if (node.output_count() > carried + parts.stacked)
     node.bad("got {} outputs, its body gives {}", node.output_count(), carried + parts.stacked);
+  return parts;
+}
+
+/// As one scan, in the first way that is not refused; else the last refusal.
+std::optional<Error> try_counted(Node& node, const LoopParts& parts, const Dim& steps) {
+  bool sequences = false;
+  for (size_t i = 0; i < parts.carried.size(); ++i) sequences |= parts.is_sequence(i);
+  const auto scan = [&](Sequences how) { return attempt(node, [&] { import_counted(node, parts, steps, how); }); };
+  if (sequences && !scan(Sequences::Appended)) return std::nullopt;
+  return scan(Sequences::Kept);
+}
+
+/// Throws what asks for the number of steps, if it can be given, or else `why` the loop was refused.
+[[noreturn]] void refuse(Node& node, const std::optional<Dim>& steps, const std::optional<Error>& why) {
+  if (why && why->kind() != ErrorKind::Unsupported) throw *why;
+  const std::string use = why ? fmt::format("the number of steps to unroll ({})", why->what()) : "the number of rows";
+  if (node.has_input(1) && !node.known_tensor(1)) node.refuse_unknown(1, fmt::format("cond, and with it {},", use));
+  if (node.has_input(0) && !steps) node.refuse_unknown(0, fmt::format("M, {},", use));
+  if (steps && !steps->is_constant()) node.needs_dims(symbols(*steps), fmt::format("M is {}, {},", steps->str(), use));
+  SEQC_CHECK(why, "a loop that is refused for no reason");
+  throw *why;
+}
+
+}  // namespace
+
+void import_loop(Node& node) {
+  const LoopParts parts = read_parts(node);
   const auto condition = node.known_tensor(1);
-  const auto steps = trip_count(node);
-  const bool always = (!node.has_input(1) || (condition && condition->integer(0) != 0)) &&
-                      stays_true(node, parts.body, parts.body.output(0).name());
-  if (steps && always) return import_counted(node, parts, *steps);
-  if (condition && condition->integer(0) == 0 && parts.stacked == 0) {  // no step at all
-    for (size_t i = 0; i < carried; ++i) node.set_output(i, parts.carried[i]);
+  if (condition && condition->count() != 1) node.bad("cond is {}, expected bool[]", condition->type_str());
+  const bool starts = !node.has_input(1) || (condition && condition->integer(0) != 0);
+  auto steps = trip_count(node);
+  if (condition && !starts) steps = Dim(0);
+  if (steps && *steps == Dim(0) && parts.stacked == 0) {
+    for (size_t i = 0; i < parts.carried.size(); ++i) node.set_output(i, parts.carried[i]);
     return;
   }
-  if (parts.stacked > 0) {  // one row a step: their number is a dim of the result
-    if (node.has_input(1) && !condition) node.refuse_unknown(1, "cond, and with it the number of stacked rows,");
-    if (node.has_input(0) && !steps) node.refuse_unknown(0, "M, the number of stacked rows,");
-    node.unsupported(
-        "results with one row a step need a number of steps known when compiling; its condition ends it "
-        "at run time");
-  }
-  import_general(node, parts);
+  const bool counted =
+      steps && (*steps == Dim(0) || (starts && stays_true(node, parts.body, parts.body.output(0).name())));
+  std::optional<Error> why;
+  if (counted)
+    why = try_counted(node, parts, *steps);
+  else if (parts.stacked == 0)
+    why = attempt(node, [&] { import_general(node, parts); });
+  if (!why && (counted || parts.stacked == 0)) return;
+
+  if (!(condition || !node.has_input(1)) || (steps ? !steps->is_constant() : node.has_input(0)))
+    refuse(node, steps, why);
+  const auto most = steps ? std::optional(steps->constant()) : std::nullopt;
+  const auto second = attempt(node, [&] { import_unrolled(node, parts, most); });
+  if (!second) return;
+  if (why && why->kind() != ErrorKind::Unsupported) throw *why;
+  if (!why || std::string_view(why->what()) == second->what()) throw *second;
+  throw Error(second->kind(), fmt::format("{}; it must be unrolled because: {}", second->what(), why->what()));
 }
 
 }  // namespace seqc::frontend

@@ -1,4 +1,5 @@
 // A model file as a function: its inputs and their dims, then the graph.
+#include <algorithm>
 #include <new>
 
 #include "frontend/onnx/coverage_pb.h"
@@ -6,7 +7,9 @@
 #include "frontend/onnx/model_inputs_pb.h"
 #include "frontend/onnx/operator_support.h"
 #include "frontend/onnx/reader_pb.h"
+#include "frontend/onnx/sequence.h"
 #include "ir/error.h"
+#include "ir/named_dims.h"
 
 namespace seqc::frontend {
 namespace {
@@ -31,6 +34,55 @@ ModelContext make_context(ir::Function& function, const onnx::ModelProto& model)
   return context;
 }
 
+/// An input of the graph, of arguments that it adds to the function.
+Item add_arguments(ModelContext& context, const InputType& input, const ImportOptions& options) {
+  if (input.none) return make_none();
+  std::vector<Item> items;
+  for (const auto& [name, type] : input.arguments) {
+    Value* argument = context.function.body().add_argument(type, name);
+    const auto given = options.input_values.find(name);
+    items.push_back(
+        make_item(given == options.input_values.end() ? argument : context.function.constant(given->second)));
+  }
+  const bool sequence = input.kind == PortKind::Sequence || input.kind == PortKind::OptionalSequence;
+  if (!sequence) return items.at(0);
+  return make_item(Sequence{.type = input.element, .elements = std::move(items)});
+}
+
+/// The results of the function that an output of the graph stands for, with their names.
+std::vector<std::pair<std::string, Item>> results_of(const std::string& name, const Item& output, Builder& builder) {
+  const auto binders = ir::dim_binders(builder.function());
+  if (output.none) return {};
+  if (!output.sequence) return {{name, output}};
+  const Sequence& sequence = *output.sequence;
+  const Dim length = sequence.length();
+  if (!length.is_constant()) {
+    std::string remedy;
+    for (const std::string& dim : symbols(length)) {
+      if (binders.contains(dim))
+        fail(ErrorKind::Unsupported, "output \"{}\": a sequence of {} elements, and only a run can tell {}", name,
+             length.str(), dim);
+      remedy += fmt::format(" --dim {}=...", dim);
+    }
+    fail(ErrorKind::NeedsDims, "output \"{}\": a sequence of {} elements; give numbers to the named dims:{}", name,
+         length.str(), remedy);
+  }
+  if (length.constant() > kMaxElements)
+    fail(ErrorKind::Unsupported, "output \"{}\": a sequence of {} elements; at most {} are supported", name,
+         length.str(), kMaxElements);
+  std::vector<std::pair<std::string, Item>> results;
+  for (int64_t i = 0; i < length.constant(); ++i)
+    results.emplace_back(element_port(name, static_cast<size_t>(i)), element_at(builder, sequence, Dim(i)));
+  return results;
+}
+
+/// Elements of sequences must not be called as other outputs are.
+void require_distinct(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  if (const auto it = std::adjacent_find(names.begin(), names.end()); it != names.end())
+    fail(ErrorKind::BadInput, "output \"{}\": the model has two outputs of this name", *it);
+}
+
 std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const std::string& file,
                                            ExternalData& external, const ImportOptions& options) {
   try {
@@ -38,24 +90,21 @@ std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const 
     ModelContext context = make_context(*function, model);
     context.external = &external;
     std::vector<Item> inputs;
-    for (const InputType& input : bind_inputs(model.graph(), options)) {
-      Value* argument = function->body().add_argument(input.type, input.name);
-      const auto given = options.input_values.find(input.name);
-      inputs.push_back(make_item(given == options.input_values.end() ? argument : function->constant(given->second)));
-    }
+    for (const InputType& input : bind_inputs(model.graph(), options))
+      inputs.push_back(add_arguments(context, input, options));
     Builder builder(*function);
     GraphImporter graph(context, nullptr);
     const auto outputs = graph.import(builder, model.graph(), inputs);
     std::vector<Value*> results;
     for (size_t i = 0; i < outputs.size(); ++i) {
-      const std::string& name = model.graph().output(static_cast<int>(i)).name();
-      if (outputs[i].sequence)
-        fail(ErrorKind::Unsupported, "output \"{}\": sequences as outputs of a model are not supported", name);
-      Item item = outputs[i];
-      builder.set_location(name);
-      results.push_back(context.materialize(item, name));
-      function->output_names.push_back(name);
+      const std::string& graph_name = model.graph().output(static_cast<int>(i)).name();
+      builder.set_location(graph_name);
+      for (auto& [name, item] : results_of(graph_name, outputs[i], builder)) {
+        results.push_back(context.materialize(item, graph_name));
+        function->output_names.push_back(name);
+      }
     }
+    require_distinct(function->output_names);
     builder.set_location("");
     builder.return_(results);
     function->erase_unused_constants();

@@ -13,6 +13,9 @@ using ir::Shape;
 using Bindings = std::map<std::string, Dim>;
 
 constexpr int64_t kMaxDim = int64_t{1} << 40;
+constexpr int64_t kMaxPorts = 4096;  // of one sequence
+
+std::string where_of(const std::string& input) { return fmt::format("input \"{}\"", input); }
 
 void bind_dim(Bindings& bindings, const std::string& name, int64_t value, const std::string& where) {
   const auto [it, inserted] = bindings.emplace(name, Dim(value));
@@ -20,10 +23,18 @@ void bind_dim(Bindings& bindings, const std::string& name, int64_t value, const 
     fail(ErrorKind::BadInput, "{}: named dim {} gets {}, and {} elsewhere", where, name, value, it->second.str());
 }
 
-/// Uses a shape that the caller gives: it must fit the declaration, and binds the names there.
-Shape given_shape(const onnx::ValueInfoProto& info, const std::vector<int64_t>& given, Bindings& bindings) {
-  const std::string where = fmt::format("input \"{}\"", info.name());
-  const auto declared = declared_shape(info);
+/// An argument of the function with what the model declares for it.
+struct Port {
+  std::string name;
+  const onnx::TypeProto* type;  ///< of a tensor
+  bool is_element;
+};
+
+/// Uses a shape that the caller gives: it must fit the declaration, and binds the names there. Those of a sequence's
+/// elements stay open: elements may differ in shape.
+Shape given_shape(const Port& port, const std::vector<int64_t>& given, Bindings& bindings) {
+  const std::string where = where_of(port.name);
+  const auto declared = declared_shape(port.name, *port.type);
   Shape shape(given.begin(), given.end());
   for (const int64_t size : given)
     if (size < 0) fail(ErrorKind::BadInput, "{}: got shape {}, expected no negative dims", where, str(shape));
@@ -34,10 +45,11 @@ Shape given_shape(const onnx::ValueInfoProto& info, const std::vector<int64_t>& 
   if (declared->size() != shape.size()) mismatch();
   for (size_t i = 0; i < shape.size(); ++i) {
     const Dim& dim = (*declared)[i];
-    if (dim.is_symbol())
-      bind_dim(bindings, dim.symbol_name(), given[i], where);
-    else if (!(dim == shape[i]) && !(dim == Dim(0)))  // 0 is an old way to write "any"
+    if (dim.is_symbol()) {
+      if (!port.is_element || bindings.count(dim.symbol_name())) bind_dim(bindings, dim.symbol_name(), given[i], where);
+    } else if (!(dim == shape[i]) && !(dim == Dim(0))) {  // 0 is an old way to write "any"
       mismatch();
+    }
   }
   return shape;
 }
@@ -51,23 +63,147 @@ void check_size(const ir::Type& type, const std::string& where) {
   }
 }
 
-}  // namespace
-
-std::optional<Shape> declared_shape(const onnx::ValueInfoProto& info) {
-  if (!info.type().has_tensor_type() || !info.type().tensor_type().has_shape()) return std::nullopt;
-  Shape shape;
-  for (const auto& dim : info.type().tensor_type().shape().dim()) {
-    std::string name = dim.dim_param();
-    std::replace(name.begin(), name.end(), '`', '\'');  // the one letter that names in IR text cannot hold
-    if (dim.has_dim_value() && dim.dim_value() >= 0)
-      shape.emplace_back(dim.dim_value());
-    else if (!name.empty() && name != "?")
-      shape.push_back(Dim::symbol(name));
-    else
-      shape.push_back(Dim::symbol(fmt::format("{}_dim{}", info.name(), shape.size())));
+/// The structure of one input as the caller gives it: how many elements a sequence has (1 for a tensor), or nothing for
+/// an optional without an element.
+std::optional<int64_t> given_structure(const onnx::ValueInfoProto& info, const ImportOptions& options) {
+  const std::string where = where_of(info.name()), type = type_text(info.type());
+  const PortKind kind = kind_of(info.type());
+  if (kind == PortKind::Other) fail(ErrorKind::Unsupported, "{}: {} as an input is not supported", where, type);
+  const bool optional = kind == PortKind::OptionalTensor || kind == PortKind::OptionalSequence;
+  const bool sequence = kind == PortKind::Sequence || kind == PortKind::OptionalSequence;
+  const auto length = options.sequence_lengths.find(info.name());
+  const auto presence = options.optionals.find(info.name());
+  const bool has_length = length != options.sequence_lengths.end(), has_presence = presence != options.optionals.end();
+  if (has_length && !sequence)
+    fail(ErrorKind::BadInput, "{}: got a number of elements, and it is no sequence but {}", where, type);
+  if (has_presence && !optional)
+    fail(ErrorKind::BadInput, "{}: got whether it holds an element, and it is no optional but {}", where, type);
+  if (has_presence && !presence->second) {
+    if (has_length) fail(ErrorKind::BadInput, "{}: got a number of elements, and that it holds none", where);
+    return std::nullopt;
   }
-  return shape;
+  if (has_length) {
+    if (length->second < 0 || length->second > kMaxPorts)
+      fail(ErrorKind::BadInput, "{}: got {} elements, expected 0 to {}", where, length->second, kMaxPorts);
+    return length->second;
+  }
+  if (sequence)
+    fail(ErrorKind::NeedsValues, "{}: {} may have any number of elements; say how many: --sequence {}=...{}", where,
+         type, info.name(), !optional ? "" : fmt::format(", or --optional {}=none", info.name()));
+  if (optional && !has_presence)
+    fail(ErrorKind::NeedsValues,
+         "{}: {} may hold an element or not; say which: --optional {}=some or --optional {}=none", where, type,
+         info.name(), info.name());
+  return 1;
 }
+
+/// Finds the types of all arguments.
+class InputBinder {
+ public:
+  InputBinder(const onnx::GraphProto& graph, const ImportOptions& options) : options_(options) {
+    for (const auto& initializer : graph.initializer()) initialized_.insert(initializer.name());
+    for (const auto& info : graph.input())
+      if (!initialized_.count(info.name())) add_input(info);
+  }
+
+  std::vector<InputType> run() {
+    check_structures();
+    bind();
+    check_names();
+    for (InputType& input : inputs_)
+      for (Argument& argument : input.arguments) argument.type = type_of(ports_.at(argument.name));
+    return std::move(inputs_);
+  }
+
+ private:
+  void add_input(const onnx::ValueInfoProto& info) {
+    InputType& input = inputs_.emplace_back();
+    input.name = info.name();
+    input.kind = kind_of(info.type());
+    const auto count = given_structure(info, options_);
+    input.none = !count;
+    if (input.none) return;
+    const onnx::TypeProto& tensor = tensor_type_of(info.type());
+    input.element = element_type(tensor.tensor_type().elem_type(), where_of(info.name()));
+    const bool sequence = input.kind == PortKind::Sequence || input.kind == PortKind::OptionalSequence;
+    for (int64_t i = 0; i < *count; ++i) {
+      const std::string name = sequence ? element_port(info.name(), static_cast<size_t>(i)) : info.name();
+      if (!ports_.emplace(name, Port{name, &tensor, sequence}).second)
+        fail(ErrorKind::BadInput, "{}: the model has two inputs of this name", where_of(name));
+      input.arguments.push_back({name, {}});
+    }
+  }
+
+  void check_structures() const {
+    const auto check = [&](const std::string& name, const char* what) {
+      for (const InputType& input : inputs_)
+        if (input.name == name) return;
+      fail(ErrorKind::BadInput, "{} is given for \"{}\", which is no input", what, name);
+    };
+    for (const auto& [name, length] : options_.sequence_lengths) check(name, "a number of elements");
+    for (const auto& [name, some] : options_.optionals) check(name, "whether it holds an element");
+  }
+
+  /// Gives named dims the numbers that options say, and inputs their shapes.
+  void bind() {
+    for (const auto& [name, value] : options_.dims) {
+      if (value < 0) fail(ErrorKind::BadInput, "dim {}: got {}, expected no negative number", name, value);
+      bind_dim(bindings_, name, value, "option");
+    }
+    for (const InputType& input : inputs_) {
+      for (const Argument& argument : input.arguments) {
+        const Port& port = ports_.at(argument.name);
+        if (const auto it = options_.input_shapes.find(port.name); it != options_.input_shapes.end())
+          shapes_[port.name] = given_shape(port, it->second, bindings_);
+        if (const auto it = options_.input_values.find(port.name); it != options_.input_values.end())
+          shapes_[port.name] = given_shape(port, it->second.shape(), bindings_);
+      }
+    }
+  }
+
+  void check_names() const {
+    for (const auto& [name, shape] : options_.input_shapes)
+      if (!shapes_.count(name)) fail(ErrorKind::BadInput, "a shape is given for \"{}\", which is no input", name);
+    for (const auto& [name, value] : options_.input_values)
+      if (!shapes_.count(name)) fail(ErrorKind::BadInput, "a value is given for \"{}\", which is no input", name);
+    std::set<std::string> known;
+    for (const auto& [name, port] : ports_)
+      if (const auto declared = declared_shape(name, *port.type))
+        for (const Dim& dim : *declared) dim.collect_symbols(known);
+    for (const auto& [name, value] : options_.dims)
+      if (!known.count(name))
+        fail(ErrorKind::BadInput, "dim {} is given, and no input has it; the inputs have: {}", name,
+             fmt::join(known, ", "));
+  }
+
+  ir::Type type_of(const Port& port) const {
+    const std::string where = where_of(port.name);
+    ir::Type type{element_type(port.type->tensor_type().elem_type(), where), {}};
+    if (const auto it = shapes_.find(port.name); it != shapes_.end()) {
+      type.shape = it->second;
+    } else {
+      const auto declared = declared_shape(port.name, *port.type);
+      if (!declared)
+        fail(ErrorKind::NeedsDims, "{}: the model does not say its shape; give a shape for this input: --shape {}=...",
+             where, port.name);
+      for (const Dim& dim : *declared) type.shape.push_back(dim.substitute(bindings_));
+    }
+    check_size(type, where);
+    if (const auto it = options_.input_values.find(port.name); it != options_.input_values.end())
+      if (it->second.dtype() != type.dtype)
+        fail(ErrorKind::BadInput, "{}: got the value {}, expected {}", where, it->second.type_str(), type.str());
+    return type;
+  }
+
+  const ImportOptions& options_;
+  std::set<std::string> initialized_;
+  std::vector<InputType> inputs_;
+  std::map<std::string, Port> ports_;
+  Bindings bindings_;
+  std::map<std::string, Shape> shapes_;
+};
+
+}  // namespace
 
 onnx::TypeProto type_proto(const ir::Type& type) {
   onnx::TypeProto proto;
@@ -84,58 +220,7 @@ onnx::TypeProto type_proto(const ir::Type& type) {
 }
 
 std::vector<InputType> bind_inputs(const onnx::GraphProto& graph, const ImportOptions& options) {
-  std::set<std::string> initialized, known_names;
-  for (const auto& initializer : graph.initializer()) initialized.insert(initializer.name());
-  std::vector<const onnx::ValueInfoProto*> inputs;
-  Bindings bindings;
-  for (const auto& [name, value] : options.dims) {
-    if (value < 0) fail(ErrorKind::BadInput, "dim {}: got {}, expected no negative number", name, value);
-    bind_dim(bindings, name, value, "option");
-  }
-  std::map<std::string, Shape> shapes;
-  for (const auto& info : graph.input()) {
-    if (initialized.count(info.name())) continue;
-    inputs.push_back(&info);
-    if (const auto declared = declared_shape(info))
-      for (const Dim& dim : *declared) dim.collect_symbols(known_names);
-    if (const auto it = options.input_shapes.find(info.name()); it != options.input_shapes.end())
-      shapes[info.name()] = given_shape(info, it->second, bindings);
-    if (const auto it = options.input_values.find(info.name()); it != options.input_values.end())
-      shapes[info.name()] = given_shape(info, it->second.shape(), bindings);
-  }
-  for (const auto& [name, shape] : options.input_shapes)
-    if (!shapes.count(name)) fail(ErrorKind::BadInput, "a shape is given for \"{}\", which is no input", name);
-  for (const auto& [name, value] : options.input_values)
-    if (!shapes.count(name)) fail(ErrorKind::BadInput, "a value is given for \"{}\", which is no input", name);
-  for (const auto& [name, value] : options.dims)
-    if (!known_names.count(name))
-      fail(ErrorKind::BadInput, "dim {} is given, and no input has it; the inputs have: {}", name,
-           fmt::join(known_names, ", "));
-
-  std::vector<InputType> result;
-  for (const auto* info : inputs) {
-    const std::string where = fmt::format("input \"{}\"", info->name());
-    if (!info->type().has_tensor_type()) {
-      const bool sequence = info->type().has_sequence_type();
-      fail(ErrorKind::Unsupported, "{}: {} as inputs are not supported", where,
-           sequence ? "sequences" : "values other than dense tensors");
-    }
-    InputType input{info->name(), {element_type(info->type().tensor_type().elem_type(), where), {}}};
-    if (const auto it = shapes.find(info->name()); it != shapes.end()) {
-      input.type.shape = it->second;
-    } else {
-      const auto declared = declared_shape(*info);
-      if (!declared)
-        fail(ErrorKind::NeedsDims, "{}: the model does not say its shape; give a shape for this input", where);
-      for (const Dim& dim : *declared) input.type.shape.push_back(dim.substitute(bindings));
-    }
-    check_size(input.type, where);
-    if (const auto it = options.input_values.find(input.name); it != options.input_values.end())
-      if (it->second.dtype() != input.type.dtype)
-        fail(ErrorKind::BadInput, "{}: got the value {}, expected {}", where, it->second.type_str(), input.type.str());
-    result.push_back(std::move(input));
-  }
-  return result;
+  return InputBinder(graph, options).run();
 }
 
 }  // namespace seqc::frontend

@@ -51,10 +51,11 @@ static Item& stored(const Node& node, size_t i) {
 static Item& stored_tensor(const Node& node, size_t i, std::string_view role) {
   Item& item = stored(node, i);
   if (item.sequence) node.bad("{} is a sequence, expected a tensor", role);
+  if (item.none) node.bad("{} is an optional without an element, expected a tensor", role);
   return item;
 }
 
-bool Node::is_sequence(size_t i) const { return has_input(i) && stored(*this, i).sequence != nullptr; }
+bool Node::is_tensor(size_t i) const { return has_input(i) && stored(*this, i).is_tensor(); }
 
 Value* Node::input(size_t i, std::string_view role) {
   if (!has_input(i)) bad("input {} ({}) is missing", i, role);

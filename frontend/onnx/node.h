@@ -63,6 +63,7 @@ std::span<const OperatorEntry> quantize_operators();
 std::span<const OperatorEntry> qlinear_operators();
 std::span<const OperatorEntry> control_flow_operators();
 std::span<const OperatorEntry> sequence_operators();
+std::span<const OperatorEntry> optional_operators();
 std::span<const OperatorEntry> conv_operators();       // ops_conv.cpp: convolutions, pools, resizing
 std::span<const OperatorEntry> recurrent_operators();  // recurrent.cpp: RNN, GRU, LSTM
 std::span<const OperatorEntry> signal_operators();     // ops_signal.cpp: Fourier transforms
@@ -95,14 +96,17 @@ struct Contents {
 
 struct Sequence;  // sequence.h: a sequence of tensors; exists at import only
 
-/// What is known of one ONNX value: a tensor (with a run-time value, known contents, or both) or a sequence of tensors.
-/// Shape arithmetic lives in `contents` and becomes IR only when a run-time tensor is needed.
+/// What is known of one ONNX value: a tensor (with a run-time value, known contents, or both), a sequence of tensors, or
+/// an optional that holds nothing. An optional that holds an element is that element: which of both it is, is known at
+/// import. Shape arithmetic lives in `contents` and becomes IR only when a run-time tensor is needed.
 struct Item {
   Value* value = nullptr;
   std::shared_ptr<const Contents> contents;
   std::shared_ptr<const Sequence> sequence;
+  bool none = false;  ///< an optional without an element
 
-  bool missing() const { return !value && !contents && !sequence; }
+  bool is_tensor() const { return value || contents; }
+  bool missing() const { return !is_tensor() && !sequence && !none; }
 };
 
 class Node {
@@ -125,7 +129,7 @@ class Node {
   size_t input_count() const;      ///< with missing ones ("") in the middle, without those at the end
   bool has_input(size_t i) const;  ///< given and not ""
   const std::string& input_name(size_t i) const;
-  bool is_sequence(size_t i) const;  ///< given and a sequence of tensors
+  bool is_tensor(size_t i) const;  ///< given, and no sequence and no empty optional
   /// The run-time tensor. Throws BadInput if it is missing; `role` is the name that the ONNX specification gives it.
   Value* input(size_t i, std::string_view role);
   /// From now on `input(i)` is `value`: another operator's importer can work on what this node's importer made of it.

@@ -27,6 +27,7 @@ std::vector<const OperatorEntry*> collect() {
                                qlinear_operators(),
                                control_flow_operators(),
                                sequence_operators(),
+                               optional_operators(),
                                conv_operators(),
                                recurrent_operators(),
                                signal_operators(),

@@ -59,7 +59,7 @@ void import_gradient(Node& node) {
              zs.size());
   const auto tensor = [&](const std::string& name, const char* role) {
     Item* item = node.graph().find(name);
-    if (!item || item->sequence) node.bad("{} names \"{}\", expected a tensor of the graph", role, name);
+    if (!item || !item->is_tensor()) node.bad("{} names \"{}\", expected a tensor of the graph", role, name);
     return node.graph().model().materialize(*item, b.location());
   };
   ir::ValueMap map;

@@ -69,6 +69,14 @@ onnx::TensorProto read_tensor(const std::string& path) {
   return parse<onnx::TensorProto>(Mapping(path, "tensor").bytes(), path, "tensor");
 }
 
+onnx::SequenceProto read_sequence_proto(const std::string& path) {
+  return parse<onnx::SequenceProto>(Mapping(path, "sequence").bytes(), path, "sequence");
+}
+
+onnx::OptionalProto read_optional_proto(const std::string& path) {
+  return parse<onnx::OptionalProto>(Mapping(path, "optional").bytes(), path, "optional");
+}
+
 // --- external data -----------------------------------------------------------------------------------------------
 
 struct ExternalData::File : Mapping {

@@ -1,6 +1,7 @@
 /// Files of the ONNX format: models, tensors and the external data that models point to.
 #pragma once
 
+#include <onnx/onnx-data_pb.h>
 #include <onnx/onnx_pb.h>
 
 #include <filesystem>
@@ -17,6 +18,8 @@ namespace seqc::frontend {
 onnx::ModelProto read_model(const std::string& path);
 onnx::ModelProto parse_model(std::span<const std::byte> bytes, const std::string& name);
 onnx::TensorProto read_tensor(const std::string& path);
+onnx::SequenceProto read_sequence_proto(const std::string& path);
+onnx::OptionalProto read_optional_proto(const std::string& path);
 
 /// Gives tensors that a model stores outside of its own file.
 class ExternalData {

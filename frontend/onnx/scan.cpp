@@ -76,7 +76,7 @@ ir::Op* build_scan(Node& node, Builder& b, const ScanParts& parts, std::vector<V
     for (size_t i = 0; goes_on && i < results.size(); ++i)
       results[i] =
           inner.select(goes_on, results[i], i < parts.states ? arguments[i] : inner.scalar_like(results[i], 0));
-    return results;
+    return region_results(node, inner, results);
   };
   return b.scan(steps, states, scanned, body, reverse);
 }

@@ -5,10 +5,11 @@
 
 namespace seqc::frontend {
 
-/// Either a list of tensors of known length, or equal tensors stacked along a new leading dim, whose size is the length.
+/// Either a list of tensors of known length and any shapes, or equal tensors stacked along a new leading dim, whose size
+/// is the length.
 struct Sequence {
   DType type = DType::f32;
-  std::vector<Value*> elements;  ///< when `stacked` is null
+  std::vector<Item> elements;  ///< tensors, when `stacked` is null
   Value* stacked = nullptr;
   /// Set for a sequence that a loop carries: the elements before this step, of which nobody knows anything. `elements`
   /// are those that the step has appended.
@@ -18,8 +19,20 @@ struct Sequence {
   bool empty() const { return !stacked && elements.empty() && !carried_by; }
 };
 
+inline constexpr int64_t kMaxElements = 4096;  ///< that sequences are taken apart into, one by one
+
 Item make_item(Sequence sequence);
-/// The elements as one tensor with a leading dim; refused by name if they are none or differ in type.
-Value* stack(Node& node, const Sequence& sequence);
+Item make_none();
+
+/// The sequence of an input, whose elements can be read. Throws BadInput if it is none.
+Sequence read_sequence(Node& node, size_t i);
+/// Whether its elements can be stacked: there are some, all of one type.
+bool is_uniform(const Sequence& sequence);
+/// The elements as one tensor with a leading dim; refused by name if they are not uniform.
+Value* stack(Node& node, Builder& builder, const Sequence& sequence);
+/// One element of a stacked sequence or of a list; `at` counts from the front, and is a number for a list.
+Item element_at(Builder& builder, const Sequence& sequence, const Dim& at);
+/// The elements one by one; refused by name if their number is not known.
+std::vector<Item> elements_of(Node& node, Builder& builder, const Sequence& sequence);
 
 }  // namespace seqc::frontend

@@ -9,35 +9,18 @@
 namespace seqc::frontend {
 namespace {
 
-std::string type_text(const onnx::TypeProto& type) {
-  if (type.has_sequence_type()) return "seq(" + type_text(type.sequence_type().elem_type()) + ")";
-  if (type.has_optional_type()) return "optional(" + type_text(type.optional_type().elem_type()) + ")";
-  if (type.has_map_type()) return "map";
-  if (type.has_sparse_tensor_type()) return "sparse tensor";
-  if (!type.has_tensor_type()) return "unknown";
-  std::string element;
-  try {
-    element = ir::name(element_type(type.tensor_type().elem_type(), ""));
-  } catch (const Error&) {
-    element = element_type_name(type.tensor_type().elem_type());
-  }
-  if (!type.tensor_type().has_shape()) return element + "[...]";
-  std::string dims;
-  for (const auto& dim : type.tensor_type().shape().dim()) {
-    const std::string text = dim.has_dim_value() && dim.dim_value() >= 0 ? std::to_string(dim.dim_value())
-                             : !dim.dim_param().empty()                  ? dim.dim_param()
-                                                                         : "?";
-    dims += (dims.empty() ? "" : ",") + text;
-  }
-  return element + "[" + dims + "]";
-}
-
 ModelSummary::Port port(const onnx::ValueInfoProto& info, const std::set<std::string>& initialized) {
-  ModelSummary::Port port{info.name(), type_text(info.type()), std::nullopt, initialized.count(info.name()) > 0};
-  const auto shape = declared_shape(info);
+  ModelSummary::Port port{.name = info.name(),
+                          .type = type_text(info.type()),
+                          .kind = kind_of(info.type()),
+                          .tensor = std::nullopt,
+                          .has_default = initialized.count(info.name()) > 0};
+  if (port.kind == PortKind::Other) return port;
+  const onnx::TypeProto& tensor = tensor_type_of(info.type());
+  const auto shape = declared_shape(info.name(), tensor);
   if (!shape) return port;
   try {
-    port.tensor = ir::Type{element_type(info.type().tensor_type().elem_type(), ""), *shape};
+    port.tensor = ir::Type{element_type(tensor.tensor_type().elem_type(), ""), *shape};
   } catch (const Error&) {
     // Element types that no tensor of ours has are told by the text only.
   }
