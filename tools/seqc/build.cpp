@@ -29,6 +29,7 @@ Examples:
   seqc build model.onnx -o out                                  out/model.so, out/model.h, out/seqc.h
   seqc build model.onnx -o out --emit=a,asm --name=denoiser     out/denoiser.a, out/denoiser.s, headers
   seqc build model.onnx --dim N=1 --target-cpu=x86-64-v3        for batch 1, for any processor with AVX2
+  seqc build model.onnx --sequence x=3 --shape x.2=7,5          three inputs x.0, x.1, x.2 for the sequence x
   seqc build model.onnx --target=aarch64-linux-gnu --emit=obj
   seqc build model.onnx --emit=ir --print-after=fuse-gates)";
 

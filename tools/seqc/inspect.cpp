@@ -28,6 +28,7 @@ constexpr const char* kHelp =
 Examples:
   seqc inspect model.onnx
   seqc inspect model.onnx --dim N=1 --dim T=100            figures instead of formulas
+  seqc inspect model.onnx --sequence x=3 --optional m=none x is a sequence, m an optional: what they hold
   seqc inspect model.onnx --ir                             the kernels that become code
   seqc inspect model.onnx --ir=import                      the model as read; any pass name: after that pass
   seqc inspect model.onnx --dot | dot -Tsvg > model.svg

@@ -2,26 +2,27 @@
 
 #include "ir/error.h"
 #include "runtime/library.h"
+#include "tools/seqc/feed.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/random_inputs.h"
-#include "tools/seqc/tensor_files.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
 namespace {
 
-std::vector<GivenTensor> load_given(const RunOptions& options) {
-  std::vector<GivenTensor> given;
+std::vector<GivenValue> load_given(const RunOptions& options, const std::vector<DeclaredPort>& ports) {
+  std::vector<GivenValue> given;
   if (!options.input_folder.empty()) {
-    given = load_folder(options.input_folder, "input", true);
+    given = load_folder(options.input_folder, "input", true, ports);
     if (given.empty())
       fail(ErrorKind::BadInput, "{}: holds no inputs, expected files input_0.npy, input_0.pb or NAME.npy",
            options.input_folder);
   }
   for (const std::string& text : options.input_files) {
     const auto [name, file] = split_assignment(text, "--input");
-    given.push_back({.file = file, .name = name, .tensor = load_tensor(file)});
+    given.push_back(load_named(name, file, ports));
   }
+  for (GivenValue& value : empty_inputs(ports, options.compile)) given.push_back(std::move(value));
   return given;
 }
 
@@ -63,10 +64,12 @@ ModelRun prepare_run(const RunOptions& options) {
   runtime::CompileOptions compile = options.compile;
   const bool random = options.input_folder.empty() && options.input_files.empty();
   if (!random) {
-    const std::vector<std::string> names = input_names(options.model);
-    run.inputs = match(load_given(options), names, "input");
-    compile.known_inputs = by_name(names, run.inputs);
+    const std::vector<DeclaredPort> ports = declared_inputs(options.model);
+    run.inputs = feed(ports, match(load_given(options, ports), ports, "input"), compile);
   }
+  if (runtime::is_library(options.model) && !(compile.sequence_lengths.empty() && compile.optionals.empty()))
+    fail(ErrorKind::BadInput, "{}: --sequence and --optional are for models; the inputs of a library are tensors",
+         options.model);
   const bool specialise = can_specialise(options.model);
   if (specialise)
     fit_values(options.model, compile);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
@@ -75,6 +76,18 @@ void take_value(runtime::CompileOptions& options, const std::string& text) {
   options.input_values[name] = numbers;
 }
 
+void take_sequence(runtime::CompileOptions& options, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--sequence");
+  options.sequence_lengths[name] = parse_size(value, "--sequence");
+}
+
+void take_optional(runtime::CompileOptions& options, const std::string& text) {
+  const auto [name, value] = split_assignment(text, "--optional");
+  if (value != "some" && value != "none")
+    throw CLI::ValidationError("--optional", fmt::format("got \"{}\", expected some or none", value));
+  options.optionals[name] = value == "some";
+}
+
 void take_passes(std::set<std::string>& names, const std::string& text, bool with_stages) {
   for (const std::string& name : CLI::detail::split(text, ',')) {
     if (!passes::find_pass(name) && !(with_stages && (name == "all" || name == "import")))
@@ -103,20 +116,35 @@ void add_shape_options(CLI::App& app, runtime::CompileOptions& options) {
            "fixes a small input that decides the model's structure, e.g. --value sr=16000 --value scales=1,1,0.5,0.5",
            [&options](const std::string& text) { take_value(options, text); })
       ->type_name("INPUT=A,B,...");
+  add_each(app, "--sequence",
+           "says how many elements a sequence input has; they become the inputs NAME.0, NAME.1, ..., which --shape and "
+           "--value take too",
+           [&options](const std::string& text) { take_sequence(options, text); })
+      ->type_name("INPUT=NUMBER");
+  add_each(app, "--optional", "says whether an optional input holds an element, e.g. --optional mask=none",
+           [&options](const std::string& text) { take_optional(options, text); })
+      ->type_name("INPUT=some|none");
 }
 
 void fit_values(const std::string& model, runtime::CompileOptions& options) {
   if (options.input_values.empty()) return;
   if (model.ends_with(".seq")) fail(ErrorKind::BadInput, "{}: inputs of IR text cannot be given values", model);
-  for (const auto& input : frontend::summarize_model(model).inputs) {
-    const auto given = options.input_values.find(input.name);
-    if (given == options.input_values.end() || !input.tensor) continue;
-    ir::Tensor& numbers = given->second;
-    const bool scalar = input.tensor->shape.empty() && numbers.count() == 1;
-    ir::Tensor value(input.tensor->dtype, scalar ? std::vector<int64_t>{} : numbers.shape());
+  const std::vector<frontend::ModelSummary::Port> inputs = frontend::summarize_model(model).inputs;
+  for (auto& [name, numbers] : options.input_values) {
+    const auto is_input = [&name = name](const auto& input) { return input.name == name; };
+    const auto is_sequence = [&name = name](const auto& input) {  // of which an element is given
+      const bool element = name.starts_with(input.name + ".");
+      using frontend::PortKind;
+      return element && (input.kind == PortKind::Sequence || input.kind == PortKind::OptionalSequence);
+    };
+    auto input = std::find_if(inputs.begin(), inputs.end(), is_input);
+    if (input == inputs.end()) input = std::find_if(inputs.begin(), inputs.end(), is_sequence);
+    if (input == inputs.end() || !input->tensor) continue;
+    const bool scalar = input->tensor->shape.empty() && numbers.count() == 1;
+    ir::Tensor value(input->tensor->dtype, scalar ? std::vector<int64_t>{} : numbers.shape());
     const bool whole = !ir::is_float(numbers.dtype());
     if (!whole && !ir::is_float(value.dtype()))
-      fail(ErrorKind::BadInput, "--value {}: got numbers that are not whole for {}", input.name, input.tensor->str());
+      fail(ErrorKind::BadInput, "--value {}: got numbers that are not whole for {}", name, input->tensor->str());
     for (int64_t i = 0; i < value.count(); ++i)
       whole ? value.set_integer(i, numbers.integer(i)) : value.set_real(i, numbers.real(i));
     numbers = std::move(value);

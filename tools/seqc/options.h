@@ -10,7 +10,8 @@
 
 namespace seqc::tools {
 
-/// --dim NAME=NUMBER, --shape INPUT=A,B,... and --value INPUT=A,B,..., each repeated.
+/// --dim NAME=NUMBER, --shape INPUT=A,B,..., --value INPUT=A,B,..., --sequence INPUT=NUMBER and
+/// --optional INPUT=none|some, each repeated.
 void add_shape_options(CLI::App& app, runtime::CompileOptions& options);
 /// What --value gave, in the types that the model's inputs have. Throws Error(BadInput).
 void fit_values(const std::string& model, runtime::CompileOptions& options);

@@ -16,10 +16,14 @@ namespace {
 constexpr const char* kHelp =
     R"(Inputs come from a folder (--inputs), from single files (--input), or are random when none are given.
 With --outputs, writes output_0.npy, output_1.npy, ... in the model's order; else prints a summary of each output.
+An input that is a sequence comes from one .pb file (SequenceProto) or from one file for each element, x.0.npy, x.1.npy, ...;
+an optional from a .pb file (OptionalProto), or from one with its element, or is left out with --optional x=none.
+Each element of an output that is a sequence is an output of its own, y.0, y.1, ...
 
 Examples:
   seqc run model.onnx --inputs data --outputs results
   seqc run model.onnx --input x=x.npy --input h0=h0.npy --outputs results --format=pb
+  seqc run model.onnx --input x.0=a.npy --input x.1=b.npy --optional mask=none
   seqc run out/model.so --dim N=4 --dim T=100 --seed 1)";
 
 struct Options {

@@ -7,7 +7,7 @@
 #include "ir/error.h"
 #include "ir/interpreter.h"
 #include "runtime/session.h"
-#include "tools/seqc/tensor_files.h"
+#include "tools/seqc/feed.h"
 
 namespace seqc::tools {
 namespace {
@@ -31,8 +31,8 @@ bool is_case(const fs::path& folder) {
 /// What runs a model: compiled or interpreted code with the names of its outputs.
 class Runner {
  public:
-  Runner(const std::string& model, const std::vector<std::string>& names, const Tensors& inputs, TestOptions options) {
-    options.compile.known_inputs = by_name(names, inputs);
+  /// `options` know the structure of the inputs, see feed().
+  Runner(const std::string& model, TestOptions options) {
     if (options.engine == Engine::Compiled) {
       auto program = runtime::Program::compile_file(model, options.compile);
       specialised_ = program->specialised();
@@ -74,49 +74,59 @@ ir::Tensor as_type(const ir::Tensor& tensor, ir::DType type) {
   return ir::Tensor::of<uint16_t>(type, tensor.shape(), tensor.data<uint16_t>());
 }
 
-/// The inputs of an ONNX file as it declares them. Throws Error(Unsupported) for those that are no tensors: their data
-/// files hold other messages, which would be taken for faulty tensors.
-std::vector<frontend::ModelSummary::Port> declared_inputs(const std::string& model) {
-  std::vector<frontend::ModelSummary::Port> inputs = frontend::summarize_model(model).inputs;
-  std::erase_if(inputs, [](const auto& input) { return input.has_default; });
-  for (const auto& input : inputs)
-    for (const char* kind : {"seq(", "optional(", "map", "sparse"})
-      if (input.type.starts_with(kind))
-        fail(ErrorKind::Unsupported, "input \"{}\": {} as an input is not supported", input.name, input.type);
-  return inputs;
+/// How many outputs of a program, from number `at` on, are those of one output of the model.
+size_t count_ports(const std::vector<std::string>& names, size_t at, const DeclaredPort& port) {
+  using frontend::PortKind;
+  size_t count = 0;
+  if (port.kind != PortKind::Sequence && port.kind != PortKind::OptionalSequence)
+    return at < names.size() && names[at] == port.name ? 1 : 0;
+  while (at + count < names.size() && names[at + count] == frontend::element_port(port.name, count)) ++count;
+  return count;
 }
 
-/// Empty, or what is wrong with an output. No two implementations draw the same random numbers: of `random` models
-/// only types and shapes are compared.
-std::string compare_outputs(const fs::path& data_set, const Runner& runner, const Tensors& got,
-                            const Tolerance& tolerance, bool random) {
-  const std::vector<std::string>& names = runner.output_names();
-  const Tensors want = match(load_folder(data_set.string(), "output", false), names, "output");
+/// Empty, or what is wrong with an output. An empty sequence and an optional without one both have no ports. No two
+/// implementations draw the same random numbers: of `random` models only types and shapes are compared.
+std::string compare_outputs(const fs::path& data_set, const std::vector<DeclaredPort>& declared, const Runner& runner,
+                            const Tensors& got, const Tolerance& tolerance, bool random) {
+  const auto want = match(load_folder(data_set.string(), "output", false, declared), declared, "output");
+  size_t at = 0;
   for (size_t i = 0; i < want.size(); ++i) {
-    const ir::Tensor expected = as_type(want[i], got[i].dtype());
-    if (random && got[i].dtype() == expected.dtype() && got[i].shape() == expected.shape()) continue;
-    if (const std::string text = difference(got[i], expected, tolerance); !text.empty())
-      return fmt::format("output \"{}\" {}", names[i], text);
+    const std::vector<std::string> ports = want[i].ports(declared[i].name);
+    const size_t count = count_ports(runner.output_names(), at, declared[i]);
+    if (count != ports.size())
+      return fmt::format("output \"{}\" got {} tensors, expected {}", declared[i].name, count, ports.size());
+    for (size_t k = 0; k < count; ++k, ++at) {
+      const ir::Tensor expected = as_type(want[i].tensors[k], got[at].dtype());
+      if (random && got[at].dtype() == expected.dtype() && got[at].shape() == expected.shape()) continue;
+      if (const std::string text = difference(got[at], expected, tolerance); !text.empty())
+        return fmt::format("output \"{}\" {}", ports[k], text);
+    }
   }
   return "";
+}
+
+/// The inputs of a data set.
+std::vector<frontend::StoredValue> load_inputs(const fs::path& data_set, const std::vector<DeclaredPort>& declared) {
+  auto values = match(load_folder(data_set.string(), "input", false, declared), declared, "input");
+  for (size_t i = 0; i < values.size(); ++i)
+    for (ir::Tensor& tensor : values[i].tensors)
+      if (declared[i].element) tensor = as_type(tensor, *declared[i].element);
+  return values;
 }
 
 CaseResult run_data_sets(const fs::path& folder, const TestOptions& options, std::string& where) {
   CaseResult result;
   const std::string model = (folder / "model.onnx").string();
-  const auto declared = declared_inputs(model);
-  std::vector<std::string> names;
-  for (const auto& input : declared) names.push_back(input.name);
+  const auto inputs = declared_inputs(model), outputs = declared_outputs(model);
   std::unique_ptr<Runner> runner;
   for (const fs::path& data_set : data_sets(folder)) {
     where = data_set.filename().string() + ": ";
-    Tensors inputs = match(load_folder(data_set.string(), "input", false), names, "input");
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (declared[i].tensor) inputs[i] = as_type(inputs[i], declared[i].tensor->dtype);
-    if (!runner || runner->specialised()) runner = std::make_unique<Runner>(model, names, inputs, options);
-    const bool random = frontend::draws_random_numbers(model, by_name(names, inputs));
+    TestOptions fed = options;
+    const Tensors tensors = feed(inputs, load_inputs(data_set, inputs), fed.compile);
+    if (!runner || runner->specialised() || has_structure(inputs)) runner = std::make_unique<Runner>(model, fed);
+    const bool random = frontend::draws_random_numbers(model, fed.compile.known_inputs);
     result.random = result.random || random;
-    const auto text = compare_outputs(data_set, *runner, runner->run(inputs), options.tolerance, random);
+    const auto text = compare_outputs(data_set, outputs, *runner, runner->run(tensors), options.tolerance, random);
     if (!text.empty()) return {Outcome::Failed, where + text, random};
   }
   return result;
