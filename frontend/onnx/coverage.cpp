@@ -150,7 +150,7 @@ Value* CoverageLog::placeholder(ir::Function& function, const std::string& name)
 void CoverageLog::collect_types(const onnx::GraphProto& graph) {
   for (const auto* infos : {&graph.value_info(), &graph.output()}) {
     for (const auto& info : *infos) {
-      const auto shape = declared_shape(info);
+      const auto shape = declared_shape(info.name(), info.type());
       if (!shape) continue;
       try {
         types_[info.name()] = {element_type(info.type().tensor_type().elem_type(), ""), *shape};

@@ -31,8 +31,6 @@ void bind_attributes(const onnx::NodeProto& call, onnx::NodeProto& node) {
   }
 }
 
-namespace {
-
 /// The opsets that a function imports, on top of the model's, while its body is read.
 class FunctionOpsets {
  public:

@@ -146,30 +146,31 @@ void judge(const onnx::ModelProto& model, ExternalData& external, const ImportOp
   ModelContext context = make_context(function, model);
   context.external = &external;
   context.coverage = &log;
-  std::map<std::string, Type> types;
-  for (InputType& input : bindable_inputs(model.graph(), options, log)) types[input.name] = input.type;
-  log.infer_types(model, {types.begin(), types.end()});
+  std::map<std::string, InputType> known;
+  std::vector<std::pair<std::string, Type>> tensors;
+  for (InputType& input : bindable_inputs(model.graph(), options, log)) {
+    if (input.kind == PortKind::Tensor) tensors.emplace_back(input.name, input.arguments.at(0).type);
+    known.emplace(input.name, std::move(input));
+  }
+  log.infer_types(model, tensors);
   std::set<std::string> initialized;
   for (const auto& initializer : model.graph().initializer()) initialized.insert(initializer.name());
   std::vector<Item> inputs;
   for (const auto& input : model.graph().input()) {
     if (initialized.count(input.name())) continue;
-    const auto type = types.find(input.name());
-    if (type == types.end()) {
-      inputs.emplace_back();
-      continue;
-    }
-    Value* argument = function.body().add_argument(type->second, input.name());
-    const auto given = options.input_values.find(input.name());
-    inputs.push_back(make_item(given == options.input_values.end() ? argument : function.constant(given->second)));
+    const auto it = known.find(input.name());
+    inputs.push_back(it == known.end() ? Item() : add_arguments(context, it->second, options));
   }
   Builder builder(function);
   try {
     const auto outputs = GraphImporter(context, nullptr).import(builder, model.graph(), inputs);
-    for (size_t i = 0; i < outputs.size(); ++i)
-      if (outputs[i].sequence)
-        log.add_fault(fmt::format("output \"{}\": sequences as outputs of a model are not supported",
-                                  model.graph().output(static_cast<int>(i)).name()));
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      try {
+        results_of(model.graph().output(static_cast<int>(i)).name(), outputs[i], builder);
+      } catch (const Error& error) {
+        log.add_fault(error.what());
+      }
+    }
   } catch (const NotReached&) {
     // An output hangs on a refused node, which is in the log.
   }
