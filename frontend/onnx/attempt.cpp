@@ -31,12 +31,14 @@ std::optional<Error> run(Node& node, const std::function<void()>& action, bool k
 
 }  // namespace
 
+std::optional<Error> examine(Node& node, const std::function<void()>& action) {
+  const CoverageLog::Pause pause(node.graph().model());
+  return run(node, action, false);
+}
+
 std::optional<Error> attempt(Node& node, const std::function<void()>& action) {
-  ModelContext& model = node.graph().model();
-  if (model.coverage) {  // nodes are noted only in the way that is taken
-    const CoverageLog::Pause pause(model);
-    if (auto refusal = run(node, action, false)) return refusal;
-  }
+  if (node.graph().model().coverage)  // nodes are noted only in the way that is taken
+    if (auto refusal = examine(node, action)) return refusal;
   return run(node, action, true);
 }
 

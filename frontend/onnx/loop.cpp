@@ -12,46 +12,6 @@
 namespace seqc::frontend {
 namespace {
 
-/// True if the name, inside `body`, is the condition it was given, or a constant that is true.
-bool stays_true(Node& node, const onnx::GraphProto& body, std::string name) {
-  for (int hops = 0; hops <= body.node_size(); ++hops) {
-    if (body.input_size() > 1 && name == body.input(1).name()) return true;
-    const onnx::NodeProto* producer = nullptr;
-    for (const auto& candidate : body.node())
-      for (const auto& output : candidate.output())
-        if (output == name) producer = &candidate;
-    if (!producer) break;
-    if (producer->op_type() == "Identity" || producer->op_type() == "Cast") {
-      if (producer->input_size() != 1) return false;
-      name = producer->input(0);
-    } else if (producer->op_type() == "Constant" && producer->attribute_size() == 1 && producer->attribute(0).has_t()) {
-      const auto& t = producer->attribute(0).t();
-      return t.data_type() == onnx::TensorProto::BOOL &&
-             (t.has_raw_data() ? !t.raw_data().empty() && t.raw_data()[0] != 0
-                               : t.int32_data_size() == 1 && t.int32_data(0));
-    } else {
-      return false;
-    }
-  }
-  for (const auto& initializer : body.initializer())
-    if (initializer.name() == name)
-      return initializer.has_raw_data() ? !initializer.raw_data().empty() && initializer.raw_data()[0] != 0
-                                        : initializer.int32_data_size() == 1 && initializer.int32_data(0);
-  const Item* outer = node.graph().find(name);
-  if (!outer || !outer->is_tensor()) return false;
-  const auto known = outer->contents ? to_tensor(*outer->contents) : node.graph().model().evaluate(outer->value);
-  return known && known->count() == 1 && known->integer(0) != 0;
-}
-
-/// The number of steps; nothing if it is known at run time only (or not given).
-std::optional<Dim> trip_count(Node& node) {
-  const auto known = node.known_contents(0);
-  if (!known || known->values.size() != 1) return std::nullopt;
-  const Dim count = known->values[0];
-  if (count.is_constant()) return Dim(std::max<int64_t>(0, count.constant()));
-  return provably_nonnegative(count) ? count : ir::max(count, Dim(0));
-}
-
 /// Which sequences that a scan carries it does not really carry: each step appends one tensor to them, and the rows are
 /// the sequence. The others keep their structure, and each of their elements is carried.
 enum class Sequences { Appended, Kept };
@@ -173,22 +133,37 @@ void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Sequen
   for (size_t i = 0; i < stacked.size(); ++i) node.set_output(parts.carried.size() + i, stacked[i]);
 }
 
+/// Whether to go on, as the body yields it.
+Value* condition_of(Node& node, Builder& inner, const Item& item) {
+  Value* next = tensor_result(node, inner, item, "the condition");
+  if (next->dtype() != DType::boolean || !(element_count(next->shape()) == Dim(1)))
+    node.bad("the condition of its body is {}, expected bool[]", next->type().str());
+  return inner.reshape(next, {});
+}
+
+/// The condition before the first step.
+Value* first_condition(Node& node) {
+  return node.has_input(1) ? as_scalar(node, node.input(1, "cond"), "cond") : node.builder().scalar(DType::boolean, 1);
+}
+
+/// The carried values as carries of a `loop`; what else a step gives is left out.
+ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, Value* count, Value* condition) {
+  const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
+    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(std::span(arguments).subspan(1)));
+    Value* next = condition_of(node, inner, outputs[0]);
+    std::vector<Value*> results = carries.results(inner, outputs).first;
+    results.insert(results.begin(), next);
+    return region_results(node, inner, results);
+  };
+  return node.builder().loop(count, condition, carries.initial(), body);
+}
+
 void import_general(Node& node, const LoopParts& parts) {
   Builder& b = node.builder();
   const Carries carries(node, parts, Sequences::Kept);
   Value* count = node.has_input(0) ? b.cast(as_scalar(node, node.input(0, "M"), "M"), DType::i64)
                                    : b.constant(Tensor::scalar_int(DType::i64, std::numeric_limits<int64_t>::max()));
-  Value* condition = node.has_input(1) ? as_scalar(node, node.input(1, "cond"), "cond") : b.scalar(DType::boolean, 1);
-  const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(std::span(arguments).subspan(1)));
-    Value* next = tensor_result(node, inner, outputs[0], "the condition");
-    if (next->dtype() != DType::boolean || !(element_count(next->shape()) == Dim(1)))
-      node.bad("the condition of its body is {}, expected bool[]", next->type().str());
-    std::vector<Value*> results = carries.results(inner, outputs).first;
-    results.insert(results.begin(), inner.reshape(next, {}));
-    return region_results(node, inner, results);
-  };
-  const ir::Op* loop = b.loop(count, condition, carries.initial(), body);
+  const ir::Op* loop = build_loop(node, parts, carries, count, first_condition(node));
   std::vector<Value*> all;
   for (size_t i = 0; i < loop->result_count(); ++i) all.push_back(loop->result(i));
   carries.set_outputs(all, {});
@@ -233,29 +208,33 @@ std::optional<Error> try_counted(Node& node, const LoopParts& parts, const Dim& 
 
 }  // namespace
 
+ir::Op* import_trial(Node& node, const LoopParts& parts) {
+  const Carries carries(node, parts, Sequences::Appended);
+  Value* count = node.builder().constant(Tensor::scalar_int(DType::i64, 0));
+  return build_loop(node, parts, carries, count, first_condition(node));
+}
+
 void import_loop(Node& node) {
   const LoopParts parts = read_parts(node);
   const auto condition = node.known_tensor(1);
   if (condition && condition->count() != 1) node.bad("cond is {}, expected bool[]", condition->type_str());
   const bool starts = !node.has_input(1) || (condition && condition->integer(0) != 0);
-  auto steps = trip_count(node);
-  if (condition && !starts) steps = Dim(0);
+  const auto trips = condition && !starts ? std::optional(Dim(0)) : trip_count(node);
+  const auto steps = condition && !starts ? trips : count_steps(node, parts);
   if (steps && *steps == Dim(0) && parts.stacked == 0) {
     for (size_t i = 0; i < parts.carried.size(); ++i) node.set_output(i, parts.carried[i]);
     return;
   }
-  const bool counted =
-      steps && (*steps == Dim(0) || (starts && stays_true(node, parts.body, parts.body.output(0).name())));
   std::optional<Error> why;
-  if (counted)
+  if (steps)
     why = try_counted(node, parts, *steps);
   else if (parts.stacked == 0)
     why = attempt(node, [&] { import_general(node, parts); });
-  if (!why && (counted || parts.stacked == 0)) return;
+  if (!why && (steps || parts.stacked == 0)) return;
 
-  if (!(condition || !node.has_input(1)) || (steps ? !steps->is_constant() : node.has_input(0)))
-    refuse(node, steps, why);
-  const auto most = steps ? std::optional(steps->constant()) : std::nullopt;
+  if (!(condition || !node.has_input(1)) || (trips ? !trips->is_constant() : node.has_input(0)))
+    refuse(node, trips, why);
+  const auto most = trips ? std::optional(trips->constant()) : std::nullopt;
   const auto second = attempt(node, [&] { import_unrolled(node, parts, most); });
   if (!second) return;
   if (why && why->kind() != ErrorKind::Unsupported) throw *why;

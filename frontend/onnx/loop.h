@@ -17,6 +17,14 @@ struct LoopParts {
   bool is_sequence(size_t i) const { return carried[i].sequence != nullptr; }
 };
 
+/// The number that M gives; nothing if it is known at run time only (or not given).
+std::optional<Dim> trip_count(Node& node);
+/// The number of steps, as far as it is known before a run: by the trip count and the condition, and where these do not
+/// say it, by what the body compares.
+std::optional<Dim> count_steps(Node& node, const LoopParts& parts);
+/// A `loop` of no steps over the body, to be looked at and thrown away. Appended sequences and stacked rows are left out.
+ir::Op* import_trial(Node& node, const LoopParts& parts);
+
 /// The body imported once a step, with the step's number as known contents, until the condition is a known false or
 /// after `most` steps. Refused by name when the condition is not known, or when that would be more than
 /// kMaxUnrolledNodes nodes.
