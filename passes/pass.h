@@ -66,19 +66,25 @@ std::vector<PassTiming> run_passes(ir::Function& function, const std::vector<std
 std::vector<std::string> standard_pipeline();
 
 // Every pass; see its own file for what it does.
+bool batch_rows(ir::Function&, PassContext&);
 bool canonicalize_contractions(ir::Function&, PassContext&);
 bool canonicalize_scans(ir::Function&, PassContext&);
 bool differentiate(ir::Function&, PassContext&);
 bool eliminate_common_subexpressions(ir::Function&, PassContext&);
 bool eliminate_dead_code(ir::Function&, PassContext&);
+bool emit_written_rows(ir::Function&, PassContext&);
 bool fold(ir::Function&, PassContext&);
 bool form_kernels(ir::Function&, PassContext&);
 bool fuse_gates(ir::Function&, PassContext&);
 bool hoist_invariants(ir::Function&, PassContext&);
 bool hoist_projections(ir::Function&, PassContext&);
 bool pack_weights(ir::Function&, PassContext&);
+bool regroup_sums(ir::Function&, PassContext&);
+bool replace_counters(ir::Function&, PassContext&);
+bool scan_indexed_reads(ir::Function&, PassContext&);
 bool simplify(ir::Function&, PassContext&);
 bool split_gates(ir::Function&, PassContext&);
+bool split_joined_products(ir::Function&, PassContext&);
 bool unroll_time(ir::Function&, PassContext&);
 
 }  // namespace seqc::passes

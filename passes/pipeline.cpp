@@ -21,10 +21,12 @@ std::vector<std::string> standard_pipeline() {
       // What the importer wrote, gradients written out, without detours.
       "differentiate",
       "fold", "simplify", "fold", "simplify", "eliminate-common-subexpressions", "eliminate-dead-code",
+      // Loops that index by their step become scans of rows.
+      "canonicalize-scans", "batch-rows", "replace-counters", "scan-indexed-reads", "emit-written-rows", "simplify",
+      "eliminate-dead-code", "canonicalize-scans", "eliminate-dead-code",
       // Recurrence: what need not be in the loop leaves it; what stays shares its walk over the state.
-      "canonicalize-scans", "eliminate-dead-code", "split-gates", "fold", "hoist-invariants", "hoist-projections",
-      "simplify", "fold", "eliminate-common-subexpressions", "fuse-gates", "unroll-time", "simplify", "fold",
-      "eliminate-dead-code",
+      "split-joined-products", "split-gates", "fold", "regroup-sums", "hoist-invariants", "hoist-projections", "simplify",
+      "fold", "eliminate-common-subexpressions", "fuse-gates", "unroll-time", "simplify", "fold", "eliminate-dead-code",
       // The form that code generation knows; simplify would undo the first before the second has made use of it.
       "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
       "eliminate-dead-code", "form-kernels", "eliminate-dead-code",
@@ -39,6 +41,7 @@ namespace {
 constexpr auto kExact = Exactness::Exact;
 
 constexpr std::array kPasses = {
+    PassInfo{"batch-rows", batch_rows, kExact, "runs the scans of independent rows as one"},
     PassInfo{"canonicalize-contractions", canonicalize_contractions, kExact,
              "gives every contraction one summed and one column label"},
     PassInfo{"canonicalize-scans", canonicalize_scans, kExact,
@@ -47,6 +50,8 @@ constexpr std::array kPasses = {
     PassInfo{"eliminate-common-subexpressions", eliminate_common_subexpressions, kExact,
              "computes equal expressions once"},
     PassInfo{"eliminate-dead-code", eliminate_dead_code, kExact, "removes what no output needs"},
+    PassInfo{"emit-written-rows", emit_written_rows, kExact,
+             "makes carried buffers that are written row by row emitted outputs"},
     PassInfo{"fold", fold, kExact, "computes what depends on constants only"},
     PassInfo{"form-kernels", form_kernels, kExact, "groups ops into loop nests"},
     PassInfo{"fuse-gates", fuse_gates, kExact, "joins contractions that share an operand"},
@@ -54,8 +59,14 @@ constexpr std::array kPasses = {
     PassInfo{"hoist-projections", hoist_projections, kExact,
              "makes contractions on a scan's inputs one product over all steps"},
     PassInfo{"pack-weights", pack_weights, kExact, "lays weights out in the order in which they are read"},
+    PassInfo{"regroup-sums", regroup_sums, Exactness::Reassociates, "adds up first what can leave a scan"},
+    PassInfo{"replace-counters", replace_counters, kExact, "computes what counts the steps from the step's number"},
+    PassInfo{"scan-indexed-reads", scan_indexed_reads, kExact,
+             "makes outer values that are read row by row scanned inputs"},
     PassInfo{"simplify", simplify, kExact, "applies algebraic rules that change no bit"},
     PassInfo{"split-gates", split_gates, kExact, "makes contractions of columns that are read apart"},
+    PassInfo{"split-joined-products", split_joined_products, Exactness::Reassociates,
+             "cuts products of inputs and states side by side in two"},
     PassInfo{"unroll-time", unroll_time, kExact, "writes out the steps of short cheap scans"},
 };
 
