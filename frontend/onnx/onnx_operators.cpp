@@ -266,7 +266,7 @@ std::vector<OperatorSupport> operator_support() {
     if (std::none_of(rows.begin(), rows.end(), same))
       rows.push_back(support_of(entry->domain, entry->name, {entry->since}));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const OperatorSupport& a, const OperatorSupport& b) {
+  std::sort(rows.begin(), rows.end(), [](const OperatorSupport& a, const OperatorSupport& b) {
     return std::tie(a.domain, a.name) < std::tie(b.domain, b.name);
   });
   return rows;

@@ -173,7 +173,7 @@ class Check {
 }  // namespace
 
 TEST_CASE("random graphs: every pipeline and thread count computes what the interpreter computes") {
-  const int64_t count = from_environment("SEQC_RANDOM_GRAPHS", 300), first = from_environment("SEQC_SEED", 1);
+  const int64_t count = from_environment("SEQC_RANDOM_GRAPHS", 240), first = from_environment("SEQC_SEED", 1);
   Counts counts;
   int failures = 0;
   for (int64_t seed = first; seed < first + count && failures < 10; ++seed) {
