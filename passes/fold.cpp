@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/error.h"
 #include "ir/interpreter.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -64,7 +65,14 @@ bool fold_block(Block& block, const PassContext& context) {
     std::vector<Tensor> operands;
     for (const Value* operand : op->operands()) operands.push_back(operand->constant());
     std::vector<Value*> constants;
-    for (Tensor& tensor : evaluate(*op, operands)) {
+    std::vector<Tensor> results;
+    try {
+      results = evaluate(*op, operands);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::BadInput) throw;
+      continue;  // a read beyond its operand, where it never runs
+    }
+    for (Tensor& tensor : results) {
       const size_t i = constants.size();
       constants.push_back(block.function()->constant(std::move(tensor), op->result(i)->name()));
     }

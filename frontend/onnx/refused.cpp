@@ -16,7 +16,6 @@ constexpr RefusedOperator kRefused[] = {
     {"StringConcat", kStrings},
     {"StringNormalizer", kStrings},
     {"StringSplit", kStrings},
-    {"TfIdfVectorizer", "its result comes from a search in a table of n-grams; compute features before the model"},
 };
 
 }  // namespace

@@ -103,7 +103,7 @@ TEST_CASE("DeformConv: groups, offset groups, masks, one to three dims") {
     NodeCase node{.opset = seed % 2 == 0 ? 19 : 22,
                   .op = "DeformConv",
                   .inputs = {at_run_time(x), at_run_time(w), at_run_time(offset)}};
-    if (c.bias || c.mask) node.inputs.push_back(c.bias ? fixed(bias) : absent());
+    if (c.bias || c.mask) node.inputs.push_back(c.bias ? fixed(bias) : missing());
     if (c.mask) node.inputs.push_back(at_run_time(mask));
     node.attributes = [&](NodeRef& n) {
       n.attr("group", c.group).attr("offset_group", c.moved).ints("strides", c.strides).ints("pads", c.pads);

@@ -73,8 +73,11 @@ std::string run_case(const fs::path& folder) {
       const auto got = ir::interpret(*import_for(model, inputs, options), inputs.tensors);
       if (got.size() != want.tensors.size())
         return fmt::format("{} outputs, expected {}", got.size(), want.tensors.size());
+      const bool random = frontend::draws_random_numbers(model.string(), options.input_values);
       for (size_t i = 0; i < got.size(); ++i)
-        if (const auto difference = find_difference(got[i], want.tensors[i], 1e-3, 1e-5); !difference.empty())
+        if (random && got[i].shape() == want.tensors[i].shape())
+          continue;  // nobody else draws the same numbers
+        else if (const auto difference = find_difference(got[i], want.tensors[i], 1e-3, 1e-5); !difference.empty())
           return fmt::format("set {} output \"{}\": {}", set, want.ports[i], difference);
     }
   } catch (const Error& error) {
@@ -136,10 +139,12 @@ TEST_CASE("ONNX backend suite: nodes") {
   const auto folder = backend_suite("node");
   if (!folder) return;
   const std::set<std::string> broken = {// bf16 stored as u16, or shapes other than the model declares
-                                        "test_cast_FLOAT_to_BFLOAT16",     "test_cast_BFLOAT16_to_FLOAT",
+                                        "test_cast_FLOAT_to_BFLOAT16", "test_cast_BFLOAT16_to_FLOAT",
                                         "test_castlike_BFLOAT16_to_FLOAT", "test_castlike_BFLOAT16_to_FLOAT_expanded",
-                                        "test_castlike_FLOAT_to_BFLOAT16", "test_castlike_FLOAT_to_BFLOAT16_expanded"};
-  CHECK(run_suite(*folder, broken).passed >= 840);
+                                        "test_castlike_FLOAT_to_BFLOAT16", "test_castlike_FLOAT_to_BFLOAT16_expanded",
+                                        // expects the epsilon of another node
+                                        "test_adam_multiple"};
+  CHECK(run_suite(*folder, broken).passed >= 908);
 }
 
 TEST_CASE("ONNX backend suite: converted from PyTorch") {

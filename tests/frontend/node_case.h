@@ -3,23 +3,10 @@
 
 #include <functional>
 
-#include "runtime/program.h"
-#include "runtime/session.h"
 #include "tests/frontend/import_support.h"
+#include "tests/support/both_ways.h"
 
 namespace seqc::test {
-
-/// An input of the node: known at run time, an initializer, or left out.
-struct NodeInput {
-  std::optional<Tensor> value;
-  bool constant = false;
-  ModelShape shape;  ///< as the model declares it; the value's if empty
-};
-inline NodeInput at_run_time(Tensor value, ModelShape shape = {}) {
-  return {std::move(value), false, std::move(shape)};
-}
-inline NodeInput fixed(Tensor value) { return {std::move(value), true, {}}; }
-inline NodeInput absent() { return {}; }
 
 struct NodeCase {
   int64_t opset;
@@ -30,40 +17,13 @@ struct NodeCase {
   double tolerance = 1e-5;  ///< between interpreter and compiled code, relative and absolute
 };
 
-inline ModelBuilder build_case(const NodeCase& c) {
-  ModelBuilder model(c.opset);
-  std::vector<std::string> names, outputs;
-  for (const NodeInput& input : c.inputs) {
-    names.push_back(input.value ? "i" + std::to_string(names.size()) : "");
-    if (!input.value) continue;
-    const Tensor& value = *input.value;
-    if (input.constant)
-      model.initializer(names.back(), value);
-    else
-      model.input(names.back(), value.dtype(),
-                  input.shape.empty() ? ModelShape(value.shape().begin(), value.shape().end()) : input.shape);
-  }
-  for (size_t i = 0; i < c.outputs; ++i) {
-    outputs.push_back("y" + std::to_string(i));
-    model.output(outputs.back(), DType::f32, {});
-  }
-  NodeRef node = model.node(c.op, names, outputs);
-  if (c.attributes) c.attributes(node);
-  return model;
-}
+inline NodeModel node_model(const NodeCase& c) { return node_model(c.opset, c.op, c.inputs, c.outputs, c.attributes); }
+inline ModelBuilder build_case(const NodeCase& c) { return node_model(c).model; }
 
 /// The outputs, after a check that interpreter and compiled code agree on them.
 inline std::vector<Tensor> run_case(const NodeCase& c) {
-  const ModelBuilder model = build_case(c);
-  std::vector<Tensor> feeds;
-  for (const NodeInput& input : c.inputs)
-    if (input.value && !input.constant) feeds.push_back(*input.value);
-  const std::vector<Tensor> interpreted = run_built(model, feeds);
-  const std::vector<Tensor> compiled = runtime::Session(runtime::Program::compile(import_built(model))).run(feeds);
-  REQUIRE(compiled.size() == interpreted.size());
-  for (size_t i = 0; i < compiled.size(); ++i)
-    CHECK(find_difference(compiled[i], interpreted[i], c.tolerance, c.tolerance) == "");
-  return interpreted;
+  const NodeModel node = node_model(c);
+  return run_both_ways(node.model, node.feeds, {c.tolerance, c.tolerance});
 }
 
 /// Calls f(indices) for every element of a shape, in row-major order.

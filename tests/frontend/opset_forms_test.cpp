@@ -1,6 +1,7 @@
 // Forms of tensor operators that the ONNX backend suite at hand does not cover: the oldest opsets, the newest, and types.
 #include <algorithm>
 
+#include "runtime/session.h"
 #include "tests/frontend/node_case.h"
 #include "tests/support/random_inputs.h"
 
@@ -48,7 +49,6 @@ TEST_CASE("operators of opset 1") {
     CHECK(values(1, op, {in, in}, [](NodeRef& n) { n.ints("consumed_inputs", {0, 0}); })[5] == (op[0] == 'S' ? 12 : 6));
   CHECK_THROWS_AS(values(6, "Sum", {in, at_run_time(Tensor::f32({3}, {1, 1, 1}))}), const Error&);
   CHECK(values(1, "Dropout", {in}, [](NodeRef& n) { n.attr("is_test", 1); }) == numbers(x));
-  CHECK_THROWS_AS(values(1, "Dropout", {in}), const Error&);
   CHECK(values(1, "Pow", {in, at_run_time(Tensor::f32({2}, {1, 2}))},
                [](NodeRef& n) { n.attr("broadcast", 1).attr("axis", 0); }) == Numbers{1, 2, 3, 16, 25, 36});
   CHECK(values(1, "And",

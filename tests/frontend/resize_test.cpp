@@ -167,7 +167,7 @@ NodeCase node_of(const ResizeCase& c, const Tensor& x) {
   NodeCase node{.opset = c.opset, .op = "Resize", .inputs = {at_run_time(x, declared)}};
   const auto count = static_cast<int64_t>(c.axes.size());
   if (c.roi.empty()) {
-    node.inputs.push_back(c.opset < 13 ? fixed(Tensor(DType::f32, {0})) : absent());
+    node.inputs.push_back(c.opset < 13 ? fixed(Tensor(DType::f32, {0})) : missing());
   } else {
     Tensor roi = Tensor::f32({2 * count}, std::vector<float>(c.roi.begin(), c.roi.end()));
     node.inputs.push_back(c.roi_at_run_time ? at_run_time(roi) : fixed(roi));
@@ -177,7 +177,7 @@ NodeCase node_of(const ResizeCase& c, const Tensor& x) {
     for (const Fraction& scale : c.scales) scales.push_back(static_cast<float>(scale.value()));
     node.inputs.push_back(fixed(Tensor::f32({count}, scales)));
   } else {
-    node.inputs.push_back(c.opset < 13 ? fixed(Tensor(DType::f32, {0})) : absent());
+    node.inputs.push_back(c.opset < 13 ? fixed(Tensor(DType::f32, {0})) : missing());
     node.inputs.push_back(fixed(Tensor::i64({count}, c.sizes)));
   }
   node.attributes = [c](NodeRef& n) {

@@ -43,8 +43,8 @@ NodeModel node_model(int64_t opset, const std::string& op, const std::vector<Nod
     if (input.constant) {
       model.initializer(names.back(), input.value);
     } else {
-      model.input(names.back(), input.value.dtype(),
-                  ModelShape(input.value.shape().begin(), input.value.shape().end()));
+      const ModelShape shape(input.value.shape().begin(), input.value.shape().end());
+      model.input(names.back(), input.value.dtype(), input.shape.empty() ? shape : input.shape);
       result.feeds.push_back(input.value);
     }
   }

@@ -30,7 +30,13 @@ struct NodeInput {
   Tensor value;
   bool constant = false;  ///< an initializer instead of an input of the model
   bool missing = false;
+  ModelShape shape = {};  ///< as the model declares it; the value's if empty
 };
+inline NodeInput at_run_time(Tensor tensor, ModelShape shape = {}) {
+  NodeInput input{std::move(tensor)};
+  input.shape = std::move(shape);
+  return input;
+}
 inline NodeInput fixed(Tensor tensor) { return {std::move(tensor), true}; }
 inline NodeInput missing() {
   NodeInput input{Tensor()};
