@@ -1,6 +1,8 @@
 // If: one branch when the condition is known at import, a real `if` otherwise.
 #include "frontend/onnx/control_flow.h"
 
+#include "frontend/onnx/branch_sizes.h"
+
 #include <onnx/onnx_pb.h>
 
 #include "ir/named_dims.h"
@@ -57,24 +59,24 @@ void import_branch(Node& node, const onnx::GraphProto& branch) {
   for (size_t i = 0; i < outputs.size(); ++i) node.set_output(i, outputs[i]);
 }
 
-/// Result `i` must have one type in both branches; `names` are dims that decide the condition.
+/// Where named dims decide which branch runs, numbers for them give its results one type.
 void require_branch_type(Node& node, size_t i, const Type& first, const Type& second,
                          const std::set<std::string>& names) {
-  if (second == first) return;
-  const std::string what =
-      fmt::format("result {} is {} in the then_branch and {} in the else_branch", i, first.str(), second.str());
+  if (second == first || names.empty()) return;
   std::set<std::string> open = names;
   open.merge(symbols(first.shape));
   open.merge(symbols(second.shape));
-  if (!open.empty()) node.needs_dims(open, what);
-  node.unsupported("{}, and the condition is known at run time only; branches must agree in type", what);
+  node.needs_dims(
+      open, fmt::format("result {} is {} in the then_branch and {} in the else_branch", i, first.str(), second.str()));
 }
 
-/// Sets the results of an `if` over both branches, which must give the same structures and types.
+/// Sets the results of an `if` over both branches, which must give the same structures; sizes may differ.
 void import_both(Node& node, const onnx::GraphProto& then_branch, const onnx::GraphProto& else_branch, Value* condition,
                  const std::set<std::string>& names) {
   std::vector<Item> structure;  // of the then_branch's results
   std::vector<Value*> first;    // its leaves
+  ir::Block* then_block = nullptr;
+  BranchSizes sizes(node);
   const auto results = [&](Builder& b, const onnx::GraphProto& branch) {
     auto outputs = node.graph().import_subgraph(b, branch, {});
     if (outputs.size() != node.output_count())
@@ -85,7 +87,8 @@ void import_both(Node& node, const onnx::GraphProto& then_branch, const onnx::Gr
     structure = results(b, then_branch);
     for (const Item& item : structure)
       for (Value* leaf : leaves(node, b, item, "the result of a branch")) first.push_back(leaf);
-    return region_results(node, b, first);
+    then_block = &b.block();
+    return first;
   };
   const auto else_region = [&](Builder& b, const std::vector<Value*>&) {
     const auto outputs = results(b, else_branch);
@@ -96,11 +99,10 @@ void import_both(Node& node, const onnx::GraphProto& then_branch, const onnx::Gr
         second.push_back(leaf);
       }
     }
-    return region_results(node, b, second);
+    return sizes.unite(b, *then_block, first, second);
   };
   const ir::Op* op = node.builder().if_(condition, then_region, else_region);
-  std::vector<Value*> all;
-  for (size_t i = 0; i < op->result_count(); ++i) all.push_back(op->result(i));
+  const std::vector<Value*> all = sizes.results(*op);
   std::span<Value* const> rest = all;
   for (size_t i = 0; i < structure.size(); ++i) node.set_output(i, rebuild(structure[i], rest));
 }

@@ -146,27 +146,47 @@ Value* first_condition(Node& node) {
   return node.has_input(1) ? as_scalar(node, node.input(1, "cond"), "cond") : node.builder().scalar(DType::boolean, 1);
 }
 
-/// The carried values as carries of a `loop`; what else a step gives is left out.
-ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, Value* count, Value* condition) {
+/// An op `loop` over the carried values. With `most`, the steps that it takes at most, it also counts them in a last carry
+/// and emits appended tensors and stacked rows; without, those are left out.
+ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, Value* count, Value* condition,
+                   const std::optional<Dim>& most) {
+  Builder& b = node.builder();
+  std::vector<Value*> initial = carries.initial();
+  if (most) initial.push_back(b.constant(Tensor::scalar_int(DType::i64, 0)));
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(std::span(arguments).subspan(1)));
+    const std::span<Value* const> carried = std::span(arguments).subspan(1, carries.initial().size());
+    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(carried));
     Value* next = condition_of(node, inner, outputs[0]);
-    std::vector<Value*> results = carries.results(inner, outputs).first;
+    auto [results, rows] = carries.results(inner, outputs);
     results.insert(results.begin(), next);
+    if (most) {
+      results.push_back(inner.add(arguments.back(), inner.constant(Tensor::scalar_int(DType::i64, 1))));
+      results.insert(results.end(), rows.begin(), rows.end());
+      for (size_t i = parts.carried.size() + 1; i < outputs.size(); ++i)
+        results.push_back(tensor_result(node, inner, outputs[i], "a stacked result"));
+    }
     return region_results(node, inner, results);
   };
-  return node.builder().loop(count, condition, carries.initial(), body);
+  return b.loop(count, condition, initial, body, most.value_or(Dim(-1)));
 }
 
-void import_general(Node& node, const LoopParts& parts) {
+/// As a `loop` that ends at run time; `most` is asked for where each step gives rows.
+void import_general(Node& node, const LoopParts& parts, Sequences sequences, const std::optional<Dim>& most) {
   Builder& b = node.builder();
-  const Carries carries(node, parts, Sequences::Kept);
+  const Carries carries(node, parts, sequences);
   Value* count = node.has_input(0) ? b.cast(as_scalar(node, node.input(0, "M"), "M"), DType::i64)
                                    : b.constant(Tensor::scalar_int(DType::i64, std::numeric_limits<int64_t>::max()));
-  const ir::Op* loop = build_loop(node, parts, carries, count, first_condition(node));
-  std::vector<Value*> all;
-  for (size_t i = 0; i < loop->result_count(); ++i) all.push_back(loop->result(i));
-  carries.set_outputs(all, {});
+  const ir::Op* loop = build_loop(node, parts, carries, count, first_condition(node), most);
+  const size_t carried = carries.initial().size();
+  std::vector<Value*> final, rows;
+  for (size_t i = 0; i < carried; ++i) final.push_back(loop->result(i));
+  if (most) {
+    const Dim steps = b.bind_dim(loop->result(carried), "steps", *most);
+    for (size_t i = carried + 1; i < loop->result_count(); ++i)
+      rows.push_back(b.slice_axis(loop->result(i), 0, Dim(0), steps));
+  }
+  const auto stacked = carries.set_outputs(final, rows);
+  for (size_t i = 0; i < stacked.size(); ++i) node.set_output(parts.carried.size() + i, stacked[i]);
 }
 
 LoopParts read_parts(Node& node) {
@@ -195,6 +215,17 @@ std::optional<Error> try_counted(Node& node, const LoopParts& parts, const Dim& 
   return scan(Sequences::Kept);
 }
 
+/// As one `loop`, in the first way that is not refused; else the last refusal. `most`: the steps that it takes at most.
+std::optional<Error> try_general(Node& node, const LoopParts& parts, const std::optional<Dim>& most) {
+  const auto loop = [&](Sequences how, const std::optional<Dim>& rows) {
+    return attempt(node, [&] { import_general(node, parts, how, rows); });
+  };
+  bool sequences = false;
+  for (size_t i = 0; i < parts.carried.size(); ++i) sequences |= parts.is_sequence(i);
+  if (most && sequences && !loop(Sequences::Appended, most)) return std::nullopt;
+  return loop(Sequences::Kept, parts.stacked > 0 ? most : std::nullopt);
+}
+
 /// Throws what asks for the number of steps, if it can be given, or else `why` the loop was refused.
 [[noreturn]] void refuse(Node& node, const std::optional<Dim>& steps, const std::optional<Error>& why) {
   if (why && why->kind() != ErrorKind::Unsupported) throw *why;
@@ -211,7 +242,7 @@ std::optional<Error> try_counted(Node& node, const LoopParts& parts, const Dim& 
 ir::Op* import_trial(Node& node, const LoopParts& parts) {
   const Carries carries(node, parts, Sequences::Appended);
   Value* count = node.builder().constant(Tensor::scalar_int(DType::i64, 0));
-  return build_loop(node, parts, carries, count, first_condition(node));
+  return build_loop(node, parts, carries, count, first_condition(node), std::nullopt);
 }
 
 void import_loop(Node& node) {
@@ -225,12 +256,16 @@ void import_loop(Node& node) {
     for (size_t i = 0; i < parts.carried.size(); ++i) node.set_output(i, parts.carried[i]);
     return;
   }
+  // Rows need memory for as many steps as there can be; exporters write "without end" as a huge number.
+  constexpr int64_t kMostRows = int64_t{1} << 24;
+  const auto limit = trips && trips->is_constant() && trips->constant() > kMostRows ? std::nullopt : trips;
   std::optional<Error> why;
+  const bool bounded = parts.stacked == 0 || limit;
   if (steps)
     why = try_counted(node, parts, *steps);
-  else if (parts.stacked == 0)
-    why = attempt(node, [&] { import_general(node, parts); });
-  if (!why && (steps || parts.stacked == 0)) return;
+  else if (bounded)
+    why = try_general(node, parts, limit);
+  if (!why && (steps || bounded)) return;
 
   if (!(condition || !node.has_input(1)) || (trips ? !trips->is_constant() : node.has_input(0)))
     refuse(node, trips, why);
