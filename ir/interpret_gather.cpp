@@ -37,16 +37,21 @@ Sizes slice_shape(const Tensor& x, const Tensor& index, int64_t batch_dims) {
   return Sizes(x.shape().begin() + batch_dims + index.shape().back(), x.shape().end());
 }
 
-/// x with f(old, update) stored at each offset, in order.
+/// x with f(old, update) stored at each offset, in order; `stored` is the type that each intermediate result has.
 template <class T, class F>
-Tensor scatter(const Tensor& x, const Sizes& slices, int64_t slice_size, const Tensor& updates, F f) {
+Tensor scatter(const Tensor& x, const Sizes& slices, int64_t slice_size, const Tensor& updates, DType stored, F f) {
+  const auto rounded = [stored](auto value) {
+    if (stored == DType::f16) return static_cast<T>(f16_to_float(float_to_f16(static_cast<float>(value))));
+    if (stored == DType::bf16) return static_cast<T>(bf16_to_float(float_to_bf16(static_cast<float>(value))));
+    return static_cast<T>(value);
+  };
   Tensor result = x;
   const auto to = result.mutable_data<Storage<T>>();
   const auto from = updates.data<Storage<T>>();
   size_t i = 0;
   for (const int64_t slice : slices)
     for (int64_t k = 0; k < slice_size; ++k, ++i)
-      to[slice + k] = static_cast<T>(f(static_cast<T>(to[slice + k]), static_cast<T>(from[i])));
+      to[slice + k] = rounded(f(static_cast<T>(to[slice + k]), static_cast<T>(from[i])));
   return result;
 }
 
@@ -106,16 +111,18 @@ Tensor scatter_nd(const Tensor& x, const Tensor& index, const Tensor& updates, S
   const Sizes slices = slice_offsets(x, index, 0);
   const int64_t size = product(rest);
   if (kind == ScatterKind::Set)
-    return with_width(
-        x.dtype(), [&]<class U>() { return scatter<U>(x, slices, size, updates, [](U, U update) { return update; }); });
+    return with_width(x.dtype(), [&]<class U>() {
+      constexpr DType kBits = DType::u64;  // moved, never rounded
+      return scatter<U>(x, slices, size, updates, kBits, [](U, U update) { return update; });
+    });
   const Tensor wide = widened(x), wide_updates = widened(updates);
   const Tensor result = with_element(wide.dtype(), [&]<class T>() -> Tensor {
     switch (kind) {
       case ScatterKind::Set: break;
-      case ScatterKind::Add: return scatter<T>(wide, slices, size, wide_updates, kAdd);
-      case ScatterKind::Mul: return scatter<T>(wide, slices, size, wide_updates, kMultiply);
-      case ScatterKind::Max: return scatter<T>(wide, slices, size, wide_updates, kMaximum);
-      case ScatterKind::Min: return scatter<T>(wide, slices, size, wide_updates, kMinimum);
+      case ScatterKind::Add: return scatter<T>(wide, slices, size, wide_updates, x.dtype(), kAdd);
+      case ScatterKind::Mul: return scatter<T>(wide, slices, size, wide_updates, x.dtype(), kMultiply);
+      case ScatterKind::Max: return scatter<T>(wide, slices, size, wide_updates, x.dtype(), kMaximum);
+      case ScatterKind::Min: return scatter<T>(wide, slices, size, wide_updates, x.dtype(), kMinimum);
     }
     internal_error(__FILE__, __LINE__, "scatter", "unknown kind");
   });

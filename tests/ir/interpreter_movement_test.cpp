@@ -167,6 +167,10 @@ TEST_SUITE("ir") {
       CHECK(integers_of(scatter(x, updates, ScatterKind::Max)) == Index{7, 3, 4, 5});
       CHECK(integers_of(scatter(x, updates, ScatterKind::Min)) == Index{2, 3, 1, 3});
     }
+    // 2048 + 1 lies between two f16: each sum is rounded (to even) before the next update comes.
+    const Tensor ones = integers(DType::f16, {4}, {1, 1, 1, 1});
+    CHECK(integers_of(scatter(integers(DType::f16, {4}, {2048, 0, 2, 0}), ones, ScatterKind::Add)) ==
+          Index{2048, 0, 3, 1});
     const Tensor rows = scatter(ramp(DType::i32, {3, 2}), ramp(DType::i32, {4, 2}, 20), ScatterKind::Set);
     CHECK(integers_of(rows) == Index{24, 25, 2, 3, 26, 27});
     CHECK(integers_of(scatter(bools({3}, {0, 1, 0}), bools({4}, {1, 1, 0, 1}), ScatterKind::Set)) == Index{0, 1, 1});
