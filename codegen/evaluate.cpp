@@ -71,6 +71,10 @@ llvm::Value* Evaluator::value(const ir::Value* value, const Coordinates& at) {
 }
 
 llvm::Value* Evaluator::compute(const ir::Op& op, const Coordinates& at) {
+  if (op.code() == Opcode::Select && op.operand(0) == assumed_.first) {
+    const ir::Value* chosen = op.operand(assumed_.second ? 1 : 2);
+    return value(chosen, broadcast_coordinates(at, op.result()->shape(), chosen->shape()));
+  }
   if (is_elementwise(op.code())) {
     std::vector<llvm::Value*> operands;
     for (const ir::Value* operand : op.operands())

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <tuple>
 
 #include "codegen/kernel_llvm.h"
 #include "ir/error.h"
@@ -37,21 +39,40 @@ class ContractKernel {
 
   void emit() {
     plan_loops();
+    find_mask();
     row_loops(0);
   }
 
  private:
+  /// Rows of the tile's loop: numbers begin .. end-1, or places begin .. end-1 of a list of i32 row numbers.
+  struct Rows {
+    llvm::Value *begin, *end;
+    llvm::Value* list = nullptr;
+  };
+
   Contraction read(const ir::Op& op) const;
   void plan_loops();
+  void find_mask();
+  bool avoids_contractions(const ir::Value* value, const ir::Value* mask) const;
   void row_loops(size_t depth);
   void tiles();
-  void row_tiles(llvm::Value* block, llvm::Value* begin, llvm::Value* end);
-  void tile(llvm::Value* row, int64_t rows, llvm::Value* block);
-  std::vector<llvm::Value*> accumulate(const Contraction& c, llvm::Value* row, int64_t rows, llvm::Value* block);
-  void epilogue(const std::vector<std::vector<llvm::Value*>>& accumulators, llvm::Value* row, int64_t rows,
+  void row_chunks(const Rows& rows, const Rows& blocks);
+  void blocks(const Rows& rows, const Rows& blocks);
+  std::pair<Rows, Rows> partition(const Rows& rows);
+  void row_tiles(const Rows& rows, llvm::Value* block);
+  void tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block);
+  std::vector<llvm::Value*> accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block);
+  void epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                 llvm::Value* block);
+  void epilogue_through_memory(const std::vector<std::vector<llvm::Value*>>& accumulators, const Rows& rows,
+                               llvm::Value* at, int64_t count, llvm::Value* block);
+  void masked_row(llvm::Value* row, llvm::Value* block);
+  void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
   llvm::Value* lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k);
+  llvm::Value* row_number(const Rows& rows, llvm::Value* at);
   int64_t tile_rows() const;
+  int64_t chunk_rows() const;
+  int64_t tile_registers() const;
 
   Frame& f_;
   Emitter& e_;
@@ -63,6 +84,7 @@ class ContractKernel {
   std::vector<std::pair<int, Dim>> outer_;  // loops around the tiles: variable and size
   int row_ = -1;                            // the variable of the tile's rows; -1: one row
   Dim row_count_ = 1;
+  const ir::Value* mask_ = nullptr;  // false for rows whose products nobody needs
   std::vector<llvm::Value*> variables_;
 };
 
@@ -138,47 +160,172 @@ void ContractKernel::row_loops(size_t depth) {
   });
 }
 
-/// Threads share the rows when there are many, else the blocks of columns.
-void ContractKernel::tiles() {
-  llvm::Value* blocks = f_.dim(ir::ceildiv(domain_[columns_], Dim(contractions_[0].block)));
-  llvm::Value* rows = f_.dim(row_count_);
-  auto [block_begin, block_end] = thread_share(f_, blocks, 1);
-  llvm::Value *row_begin = e_.i64(0), *row_end = rows;
-  if (row_ >= 0 && !(row_count_ == Dim(1))) {
-    const auto share = thread_share(f_, rows, tile_rows());
-    llvm::Value* many = e_.CreateICmpSGE(rows, e_.mul(f_.threads, e_.i64(2 * tile_rows())));
-    block_begin = e_.CreateSelect(many, e_.i64(0), block_begin);
-    block_end = e_.CreateSelect(many, blocks, block_end);
-    row_begin = e_.CreateSelect(many, share.first, row_begin);
-    row_end = e_.CreateSelect(many, share.second, row_end);
-  }
-  e_.loop(block_begin, block_end, 1, [&](llvm::Value* block) { row_tiles(block, row_begin, row_end); });
+/// True if `value` can be had without a contraction wherever `mask` is false.
+bool ContractKernel::avoids_contractions(const ir::Value* value, const ir::Value* mask) const {
+  if (!is_defined_inside(value, f_.region()) || value == mask) return true;
+  const ir::Op& op = *value->op();
+  if (op.code() == ir::Opcode::Contract) return false;
+  if (op.code() == ir::Opcode::Select && op.operand(0) == mask && op.result()->rank() == mask->rank())
+    return avoids_contractions(op.operand(2), mask);
+  return std::all_of(op.operands().begin(), op.operands().end(),
+                     [&](const ir::Value* operand) { return avoids_contractions(operand, mask); });
 }
 
-/// As many rows as their accumulators, one weight register and one broadcast each leave registers for.
-int64_t ContractKernel::tile_rows() const {
-  if (row_ < 0 || row_count_ == Dim(1)) return 1;
-  int64_t widest = 1;
-  for (const Contraction& c : contractions_) widest = std::max(widest, c.gates * vectors_);
-  const int64_t rows = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / (widest + 1));
-  return row_count_.is_constant() ? std::max<int64_t>(1, std::min(rows, row_count_.constant())) : rows;
-}
-
-void ContractKernel::row_tiles(llvm::Value* block, llvm::Value* begin, llvm::Value* end) {
-  const int64_t rows = tile_rows();
-  if (rows == 1) {
-    e_.loop(begin, end, 1, [&](llvm::Value* row) { tile(row, 1, block); });
+/// A condition with one value a row under which alone the products are needed: rows where it is false are skipped.
+void ContractKernel::find_mask() {
+  for (const ir::Op* op : f_.region().op_list()) {
+    if (op->code() != ir::Opcode::Select) continue;
+    const ir::Value* mask = op->operand(0);
+    if (mask->rank() != static_cast<int64_t>(domain_.size()) || !(mask->shape().back() == Dim(1))) continue;
+    if (!avoids_contractions(mask, nullptr)) continue;
+    const auto& yielded = f_.yielded();
+    if (!std::all_of(yielded.begin(), yielded.end(), [&](const auto* v) { return avoids_contractions(v, mask); }))
+      continue;
+    mask_ = mask;
     return;
   }
-  llvm::Value* whole = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(rows)));
-  e_.loop(begin, whole, rows, [&](llvm::Value* row) { tile(row, rows, block); });
-  e_.loop(whole, end, 1, [&](llvm::Value* row) { tile(row, 1, block); });
 }
 
-void ContractKernel::tile(llvm::Value* row, int64_t rows, llvm::Value* block) {
+/// Threads share the blocks of columns, so that each core's cache holds its part of the weights; the rows where there
+/// are many and the blocks do not go round.
+void ContractKernel::tiles() {
+  llvm::Value* count = f_.dim(ir::ceildiv(domain_[columns_], Dim(contractions_[0].block)));
+  auto [block_begin, block_end] = thread_share(f_, count, 1);
+  Rows rows{e_.i64(0), f_.dim(row_count_)};
+  if (row_ >= 0 && !(row_count_ == Dim(1))) {
+    const auto share = thread_share(f_, rows.end, tile_rows());
+    llvm::Value* many = e_.CreateICmpSGE(rows.end, e_.mul(f_.threads, e_.i64(2 * tile_rows())));
+    llvm::Value* few_blocks = e_.CreateICmpSLT(count, e_.mul(f_.threads, e_.i64(8)));
+    llvm::Value* uneven = e_.CreateICmpNE(e_.CreateURem(count, f_.threads), e_.i64(0));
+    llvm::Value* by_rows = e_.CreateAnd(many, e_.CreateAnd(few_blocks, uneven));
+    block_begin = e_.CreateSelect(by_rows, e_.i64(0), block_begin);
+    block_end = e_.CreateSelect(by_rows, count, block_end);
+    rows.begin = e_.CreateSelect(by_rows, share.first, rows.begin);
+    rows.end = e_.CreateSelect(by_rows, share.second, rows.end);
+  }
+  row_chunks(rows, {block_begin, block_end});
+}
+
+/// Rows of the left operand that stay in cache while all blocks of weights pass by.
+int64_t ContractKernel::chunk_rows() const {
+  constexpr int64_t kElements = 64 << 10, kMostRows = 192;
+  int64_t depth = 1;
+  for (const Contraction& c : contractions_) depth = std::max(depth, c.depth.is_constant() ? c.depth.constant() : 512);
+  const int64_t rows = std::min(kMostRows, std::max<int64_t>(24, kElements / depth));
+  return std::max<int64_t>(1, rows / tile_rows()) * tile_rows();
+}
+
+void ContractKernel::row_chunks(const Rows& rows, const Rows& all) {
+  const int64_t chunk = chunk_rows();
+  if (row_ < 0 || (row_count_.is_constant() && row_count_.constant() <= chunk)) {
+    blocks(rows, all);
+    return;
+  }
+  e_.loop(rows.begin, rows.end, chunk, [&](llvm::Value* begin) {
+    llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(begin, e_.i64(chunk)), rows.end);
+    blocks({begin, end}, all);
+  });
+}
+
+/// Odd steps of a scan walk over the blocks backwards: what the step before read last is still in cache.
+void ContractKernel::blocks(const Rows& rows, const Rows& all) {
+  Rows live = rows, masked{e_.i64(0), e_.i64(0)};
+  if (mask_) std::tie(live, masked) = partition(rows);
+  llvm::Value* backwards = e_.CreateTrunc(f_.step, e_.getInt1Ty());
+  llvm::Value* mirror = e_.CreateSub(e_.add(all.begin, all.end), e_.i64(1));
+  e_.loop(all.begin, all.end, 1, [&](llvm::Value* i) {
+    llvm::Value* block = e_.CreateSelect(backwards, e_.CreateSub(mirror, i), i);
+    row_tiles(live, block);
+    if (!mask_) return;
+    e_.loop(masked.begin, masked.end, 1, [&](llvm::Value* at) { masked_row(row_number(masked, at), block); });
+  });
+}
+
+/// The numbers of the rows where the mask holds, and of those where it does not.
+std::pair<ContractKernel::Rows, ContractKernel::Rows> ContractKernel::partition(const Rows& rows) {
+  llvm::BasicBlock& entry = e_.GetInsertBlock()->getParent()->getEntryBlock();
+  llvm::IRBuilder<> start(&entry, entry.begin());
+  const auto list = [&] { return start.CreateAlloca(e_.getInt32Ty(), e_.i64(chunk_rows())); };
+  llvm::Value* lists[] = {list(), list()};
+  const auto counts = e_.loop(rows.begin, rows.end, 1, {e_.i64(0), e_.i64(0)},
+                              [&](llvm::Value* row, const Emitter::Carried& carried) -> Emitter::Carried {
+                                LoopPoint point{variables_};
+                                if (row_ >= 0) point.variables[row_] = row;
+                                point.variables[columns_] = e_.i64(0);
+                                point.variables.resize(domain_.size());
+                                Evaluator evaluate(f_, point);
+                                const Coordinates at = broadcast_coordinates(identity_coordinates(domain_.size()),
+                                                                             domain_, mask_->shape());
+                                llvm::Value* holds = evaluate.value(mask_, at);
+                                for (size_t i = 0; i < 2; ++i)
+                                  e_.CreateStore(e_.CreateTrunc(row, e_.getInt32Ty()),
+                                                 e_.CreateInBoundsGEP(e_.getInt32Ty(), lists[i], carried[i]));
+                                return {e_.add(carried[0], e_.CreateZExt(holds, e_.getInt64Ty())),
+                                        e_.add(carried[1], e_.CreateZExt(e_.CreateNot(holds), e_.getInt64Ty()))};
+                              });
+  return {Rows{e_.i64(0), counts[0], lists[0]}, Rows{e_.i64(0), counts[1], lists[1]}};
+}
+
+llvm::Value* ContractKernel::row_number(const Rows& rows, llvm::Value* at) {
+  if (!rows.list) return at;
+  llvm::Value* number = e_.CreateLoad(e_.getInt32Ty(), e_.CreateInBoundsGEP(e_.getInt32Ty(), rows.list, at));
+  return e_.CreateZExt(number, e_.getInt64Ty());
+}
+
+/// Registers that one row of the widest contraction accumulates in.
+int64_t ContractKernel::tile_registers() const {
+  int64_t widest = 1;
+  for (const Contraction& c : contractions_) widest = std::max(widest, c.gates * vectors_);
+  return widest;
+}
+
+/// As many rows as their accumulators, one weight register and one broadcast each leave registers for; a known number
+/// of rows is cut into tiles of about equal size.
+int64_t ContractKernel::tile_rows() const {
+  if (row_ < 0 || row_count_ == Dim(1)) return 1;
+  const int64_t most = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / (tile_registers() + 1));
+  if (!row_count_.is_constant() || row_count_.constant() == 0 || mask_) return most;
+  const int64_t count = (row_count_.constant() + most - 1) / most;
+  return (row_count_.constant() + count - 1) / count;
+}
+
+void ContractKernel::row_tiles(const Rows& rows, llvm::Value* block) {
+  const int64_t most = tile_rows();
+  if (most == 1) {
+    e_.loop(rows.begin, rows.end, 1, [&](llvm::Value* at) { tile(rows, at, 1, block); });
+    return;
+  }
+  llvm::Value* rest = e_.CreateSub(rows.end, e_.CreateURem(e_.CreateSub(rows.end, rows.begin), e_.i64(most)));
+  e_.loop(rows.begin, rest, most, [&](llvm::Value* at) { tile(rows, at, most, block); });
+  std::vector<int64_t> sizes;
+  if (row_count_.is_constant() && !rows.list)
+    sizes = {row_count_.constant() % most};
+  else
+    for (auto size = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most - 1))); size > 0; size /= 2)
+      sizes.push_back(size);
+  for (const int64_t size : sizes) {
+    if (size == 0) continue;
+    llvm::Value* fits = e_.CreateICmpSLE(e_.add(rest, e_.i64(size)), rows.end);
+    e_.when(fits, [&] { tile(rows, rest, size, block); });
+    rest = e_.CreateSelect(fits, e_.add(rest, e_.i64(size)), rest);
+  }
+}
+
+void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
+  std::vector<llvm::Value*> numbers;
+  for (int64_t r = 0; r < count; ++r) numbers.push_back(row_number(rows, e_.add(at, e_.i64(r))));
   std::vector<std::vector<llvm::Value*>> accumulators;
-  for (const Contraction& c : contractions_) accumulators.push_back(accumulate(c, row, rows, block));
-  epilogue(accumulators, row, rows, block);
+  for (const Contraction& c : contractions_) accumulators.push_back(accumulate(c, numbers, block));
+  if (count > 1) {
+    epilogue_through_memory(accumulators, rows, at, count, block);
+    return;
+  }
+  for (int64_t v = 0; v < vectors_; ++v) {
+    std::vector<llvm::Value*> vector;
+    for (size_t i = 0; i < contractions_.size(); ++i)
+      for (int64_t g = 0; g < contractions_[i].gates; ++g) vector.push_back(accumulators[i][g * vectors_ + v]);
+    epilogue(vector, numbers[0], e_.i64(v), block);
+  }
 }
 
 /// The address part of the left operand that does not depend on the loops outside this tile is left to LLVM to hoist.
@@ -197,7 +344,8 @@ llvm::Value* ContractKernel::lhs_element(const Contraction& c, llvm::Value* row,
   return e_.from_memory(element, type);
 }
 
-std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, llvm::Value* row, int64_t rows,
+/// One register a row, gate and vector, in this order.
+std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows,
                                                      llvm::Value* block) {
   const ir::DType type = c.op->result()->dtype();
   llvm::Type* element = register_type(e_.getContext(), type);
@@ -216,13 +364,13 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, llvm:
 
   const auto step = [&](llvm::Value* k, std::vector<llvm::Value*> sums) {
     std::vector<llvm::Value*> x;
-    for (int64_t r = 0; r < rows; ++r) x.push_back(e_.splat(lhs_element(c, e_.add(row, e_.i64(r)), k), lanes_));
+    for (llvm::Value* row : rows) x.push_back(e_.splat(lhs_element(c, row, k), lanes_));
     llvm::Value* line = e_.element_address(panel, type, e_.mul(k, f_.dim(c.weight_row())));
     for (int64_t v = 0; v < registers; ++v) {
       llvm::Value* at = e_.element_address(line, type, e_.i64(v * lanes_));
       llvm::Value* w = e_.from_memory(e_.CreateAlignedLoad(stored, at, align), type);
-      for (int64_t r = 0; r < rows; ++r) {
-        llvm::Value*& sum = sums[r * registers + v];
+      for (size_t r = 0; r < rows.size(); ++r) {
+        llvm::Value*& sum = sums[r * static_cast<size_t>(registers) + static_cast<size_t>(v)];
         if (!ir::is_float(type))
           sum = e_.CreateAdd(sum, e_.CreateMul(x[r], w));
         else if (e_.machine.has_fma)
@@ -234,54 +382,88 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, llvm:
     return sums;
   };
 
-  Emitter::Carried sums(rows * registers, llvm::Constant::getNullValue(vector));
-  constexpr int64_t kUnroll = 4;
-  llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / kUnroll * kUnroll)
-                                             : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(kUnroll)));
-  sums = e_.loop(e_.i64(0), whole, kUnroll, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
+  Emitter::Carried sums(rows.size() * static_cast<size_t>(registers), llvm::Constant::getNullValue(vector));
+  constexpr size_t kProducts = 48;  // of one pass through the loop over k, about
+  const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), 1, 8)));
+  llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / unroll * unroll)
+                                             : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(unroll)));
+  sums = e_.loop(e_.i64(0), whole, unroll, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
     auto next = carried;
-    for (int64_t u = 0; u < kUnroll; ++u) next = step(e_.add(k, e_.i64(u)), std::move(next));
+    for (int64_t u = 0; u < unroll; ++u) next = step(e_.add(k, e_.i64(u)), std::move(next));
     return next;
   });
   return e_.loop(whole, depth, 1, sums,
                  [&](llvm::Value* k, const Emitter::Carried& carried) { return step(k, carried); });
 }
 
-void ContractKernel::epilogue(const std::vector<std::vector<llvm::Value*>>& accumulators, llvm::Value* row,
-                              int64_t rows, llvm::Value* block) {
+/// Writes the results for the lanes that begin at column `first` of `row`.
+void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare) {
   const Coordinates identity = identity_coordinates(domain_.size());
-  const Dim& count = domain_[columns_];
-  const int64_t width = contractions_[0].block;
-  const bool ragged = !count.is_constant() || count.constant() % width != 0;
-  const auto write = [&](int64_t r, int64_t v, llvm::Value* first, llvm::Value* mask) {
-    LoopPoint point{variables_, columns_, lanes_, mask};
-    if (row_ >= 0) point.variables[row_] = e_.add(row, e_.i64(r));
+  const auto masked_write = [&](llvm::Value* lanes_left) {
+    LoopPoint point{variables_, columns_, lanes_, lanes_left};
+    if (row_ >= 0) point.variables[row_] = row;
     point.variables[columns_] = first;
     point.variables.resize(domain_.size());
     Evaluator evaluate(f_, point);
-    for (size_t i = 0; i < contractions_.size(); ++i) {
-      const Contraction& c = contractions_[i];
-      for (int64_t g = 0; g < c.gates; ++g)
-        evaluate.bind(c.op->result(g), identity, accumulators[i][(r * c.gates + g) * vectors_ + v]);
-    }
+    prepare(evaluate);
     for (size_t i = 0; i < outputs_.size(); ++i)
       evaluate.store(evaluate.value(f_.yielded()[i], identity), f_.kernel.result(i), outputs_[i]);
   };
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t v = 0; v < vectors_; ++v) {
-      llvm::Value* first = e_.add(e_.mul(block, e_.i64(width)), e_.i64(v * lanes_));
-      if (!ragged) {
-        write(r, v, first, nullptr);
-        continue;
-      }
-      llvm::Value* left = e_.CreateSub(f_.dim(count), first);
-      if (lanes_ == 1) {
-        e_.when(e_.CreateICmpSGT(left, e_.i64(0)), [&] { write(r, v, first, nullptr); });
-        continue;
-      }
-      write(r, v, first, e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_)));
-    }
+  const Dim& count = domain_[columns_];
+  if (count.is_constant() && count.constant() % contractions_[0].block == 0) return masked_write(nullptr);
+  llvm::Value* left = e_.CreateSub(f_.dim(count), first);
+  if (lanes_ == 1) return e_.when(e_.CreateICmpSGT(left, e_.i64(0)), [&] { masked_write(nullptr); });
+  masked_write(e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_)));
+}
+
+/// `accumulators`: one register a contraction's gate, of one row and vector.
+void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
+                              llvm::Value* block) {
+  llvm::Value* first = e_.add(e_.mul(block, e_.i64(contractions_[0].block)), e_.mul(vector, e_.i64(lanes_)));
+  write(row, first, [&](Evaluator& evaluate) {
+    if (mask_) evaluate.assume(mask_, true);
+    size_t i = 0;
+    for (const Contraction& c : contractions_)
+      for (int64_t g = 0; g < c.gates; ++g)
+        evaluate.bind(c.op->result(g), identity_coordinates(domain_.size()), accumulators[i++]);
+  });
+}
+
+/// Several rows leave no registers for an epilogue in place: the sums rest in memory, and one loop finishes them all.
+void ContractKernel::epilogue_through_memory(const std::vector<std::vector<llvm::Value*>>& accumulators,
+                                             const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
+  llvm::BasicBlock& entry = e_.GetInsertBlock()->getParent()->getEntryBlock();
+  llvm::IRBuilder<> start(&entry, entry.begin());
+  std::vector<llvm::Value*> sums;
+  for (size_t i = 0; i < contractions_.size(); ++i) {
+    auto* type = llvm::ArrayType::get(accumulators[i][0]->getType(), accumulators[i].size());
+    sums.push_back(start.CreateAlloca(type));
+    for (size_t j = 0; j < accumulators[i].size(); ++j)
+      e_.CreateStore(accumulators[i][j], e_.CreateConstInBoundsGEP2_64(type, sums[i], 0, j));
   }
+  e_.loop(e_.i64(0), e_.i64(count), 1, [&](llvm::Value* r) {
+    llvm::Value* row = row_number(rows, e_.add(at, r));
+    e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
+      std::vector<llvm::Value*> vector;
+      for (size_t i = 0; i < contractions_.size(); ++i) {
+        llvm::Type* type = accumulators[i][0]->getType();
+        for (int64_t g = 0; g < contractions_[i].gates; ++g) {
+          llvm::Value* index =
+              e_.add(e_.mul(e_.add(e_.mul(r, e_.i64(contractions_[i].gates)), e_.i64(g)), e_.i64(vectors_)), v);
+          vector.push_back(e_.CreateLoad(type, e_.CreateInBoundsGEP(type, sums[i], index)));
+        }
+      }
+      epilogue(vector, row, v, block);
+    });
+  });
+}
+
+/// A block of a row whose products nobody needs.
+void ContractKernel::masked_row(llvm::Value* row, llvm::Value* block) {
+  e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
+    llvm::Value* first = e_.add(e_.mul(block, e_.i64(contractions_[0].block)), e_.mul(v, e_.i64(lanes_)));
+    write(row, first, [&](Evaluator& evaluate) { evaluate.assume(mask_, false); });
+  });
 }
 
 }  // namespace

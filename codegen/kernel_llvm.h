@@ -21,6 +21,7 @@ struct Frame {
   Emitter::Symbols symbols;
   llvm::Value* thread;  ///< i64, 0 <= thread < threads
   llvm::Value* threads;
+  llvm::Value* step;  ///< i64, of the innermost scan or loop; 0 outside
 
   const ir::Block& region() const { return kernel.region(); }
   const std::vector<ir::Value*>& yielded() const { return region().terminator()->operands(); }
@@ -47,6 +48,8 @@ class Evaluator {
 
   /// Gives a value computed elsewhere (a contraction's accumulator) for its own coordinates.
   void bind(const ir::Value* value, const Coordinates& at, llvm::Value* result);
+  /// Takes the condition of selects as known in all lanes: only the chosen operand is computed.
+  void assume(const ir::Value* condition, bool holds) { assumed_ = {condition, holds}; }
   /// `value` (register type, `lanes` wide) at `at`.
   llvm::Value* value(const ir::Value* value, const Coordinates& at);
   /// Stores `value` (register type) into a buffer.
@@ -85,6 +88,7 @@ class Evaluator {
   Frame& frame_;
   Emitter& e_;
   LoopPoint point_;
+  std::pair<const ir::Value*, bool> assumed_ = {nullptr, false};
   std::map<const ir::Value*, std::vector<std::pair<Coordinates, llvm::Value*>>> memo_;
 };
 

@@ -275,6 +275,8 @@ class BodyGenerator {
     for (const std::string& symbol : sig.symbols) arguments.push_back(symbols_.at(symbol));
     arguments.push_back(thread_);
     arguments.push_back(threads_);
+    const auto step = step_.find(kernel.parent());
+    arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
     e_.CreateCall(kernel_function(kernel, sig), arguments);
     emit_barrier();
   }
@@ -289,20 +291,21 @@ class BodyGenerator {
     llvm::Type *pointer = e_.getPtrTy(), *i64 = e_.getInt64Ty();
     const size_t buffers = sig.buffers.size() + kernel.result_count();
     std::vector<llvm::Type*> types(buffers, pointer);
-    types.insert(types.end(), sig.symbols.size() + 2, i64);
+    types.insert(types.end(), sig.symbols.size() + 3, i64);
     const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
     auto* function = llvm::Function::Create(llvm::FunctionType::get(e_.getVoidTy(), types, false),
                                             llvm::Function::InternalLinkage, "kernel_" + hint, module_);
     function->addFnAttr(llvm::Attribute::NoUnwind);
     for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
     Emitter e(llvm::BasicBlock::Create(context_, "entry", function), machine_);
-    Frame frame{e, kernel, {}, {}, nullptr, nullptr};
+    Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr};
     unsigned argument = 0;
     for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
     for (size_t i = 0; i < kernel.result_count(); ++i) frame.pointers[kernel.result(i)] = function->getArg(argument++);
     for (const std::string& symbol : sig.symbols) frame.symbols[symbol] = function->getArg(argument++);
     frame.thread = function->getArg(argument++);
     frame.threads = function->getArg(argument++);
+    frame.step = function->getArg(argument++);
     switch (kernel.as<ir::KernelAttr>().kind) {
       case ir::KernelKind::Map: emit_map(frame); break;
       case ir::KernelKind::Contract: emit_contract(frame); break;

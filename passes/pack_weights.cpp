@@ -10,13 +10,14 @@ namespace {
 
 using namespace ir;
 
-/// Columns of one block of the packed weights, for `results` contractions that run together.
-/// A block should fill about eight accumulators (enough independent chains for two FMA pipes of latency four), but not
-/// with more padding than a quarter; fewer columns than a vector get a block of their own power of two.
-int64_t choose_lanes(const Dim& columns, size_t results, DType type, const PassContext& context) {
+/// Columns of one block of the packed weights, for `results` contractions that run together. One row should fill about
+/// eight accumulators (enough independent chains for two FMA pipes of latency four); of many rows each should fill about
+/// four, since a tall tile of rows reads its weights least often. Not with more padding than a quarter; fewer columns
+/// than a vector get a block of their own power of two.
+int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, DType type, const PassContext& context) {
   const int64_t vector =
       std::max<int64_t>(1, type == DType::f64 || size_of(type) == 8 ? context.vector_lanes / 2 : context.vector_lanes);
-  int64_t vectors = results <= 2 ? 4 : results <= 4 ? 2 : 1;
+  int64_t vectors = one_row ? (results <= 2 ? 4 : results <= 4 ? 2 : 1) : (results <= 1 ? 4 : results <= 2 ? 2 : 1);
   if (!columns.is_constant()) return vector * vectors;
   const int64_t count = std::max<int64_t>(1, columns.constant());
   if (count < vector) return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(count)));
@@ -38,6 +39,14 @@ Op* outermost_point(Op* op, const std::vector<Value*>& values) {
   return op;
 }
 
+/// Rows that share one set of weights.
+Dim row_count(const Op& op, const ContractSpec& spec) {
+  Dim rows(1);
+  for (size_t i = 0; i < spec.out.size(); ++i)
+    if (spec.rows.find(spec.out[i]) != std::string::npos) rows = rows * op.result()->shape()[i];
+  return rows;
+}
+
 void pack(Op* op, const PassContext& context) {
   const auto attr = op->as<ContractAttr>();
   const ContractSpec spec = parse_contract_spec(attr.spec);
@@ -45,7 +54,8 @@ void pack(Op* op, const PassContext& context) {
   const Dim columns = op->result()->shape().back();
   const std::vector<Value*> weights(op->operands().begin() + 1, op->operands().end());
   ContractAttr packed = attr;
-  packed.lanes = choose_lanes(columns, weights.size(), op->result()->dtype(), context);
+  const bool one_row = row_count(*op, spec) == Dim(1);
+  packed.lanes = choose_lanes(columns, weights.size(), one_row, op->result()->dtype(), context);
 
   Builder b = Builder::before(outermost_point(op, weights));
   b.set_location(op->location());
