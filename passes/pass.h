@@ -83,6 +83,7 @@ bool regroup_sums(ir::Function&, PassContext&);
 bool replace_counters(ir::Function&, PassContext&);
 bool scan_indexed_reads(ir::Function&, PassContext&);
 bool simplify(ir::Function&, PassContext&);
+bool skip_masked_rows(ir::Function&, PassContext&);
 bool split_gates(ir::Function&, PassContext&);
 bool split_joined_products(ir::Function&, PassContext&);
 bool unroll_time(ir::Function&, PassContext&);

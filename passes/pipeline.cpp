@@ -26,7 +26,7 @@ std::vector<std::string> standard_pipeline() {
       "eliminate-dead-code", "canonicalize-scans", "eliminate-dead-code",
       // Recurrence: what need not be in the loop leaves it; what stays shares its walk over the state.
       "split-joined-products", "split-gates", "fold", "regroup-sums", "hoist-invariants", "hoist-projections", "simplify",
-      "fold", "eliminate-common-subexpressions", "fuse-gates", "unroll-time", "simplify", "fold", "eliminate-dead-code",
+      "fold", "eliminate-common-subexpressions", "skip-masked-rows", "fuse-gates", "unroll-time", "simplify", "fold", "eliminate-dead-code",
       // The form that code generation knows; simplify would undo the first before the second has made use of it.
       "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
       "eliminate-dead-code", "form-kernels", "eliminate-dead-code",
@@ -64,6 +64,7 @@ constexpr std::array kPasses = {
     PassInfo{"scan-indexed-reads", scan_indexed_reads, kExact,
              "makes outer values that are read row by row scanned inputs"},
     PassInfo{"simplify", simplify, kExact, "applies algebraic rules that change no bit"},
+    PassInfo{"skip-masked-rows", skip_masked_rows, kExact, "says which rows of products nobody looks at"},
     PassInfo{"split-gates", split_gates, kExact, "makes contractions of columns that are read apart"},
     PassInfo{"split-joined-products", split_joined_products, Exactness::Reassociates,
              "cuts products of inputs and states side by side in two"},
