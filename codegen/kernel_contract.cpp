@@ -64,8 +64,9 @@ class ContractKernel {
   std::vector<llvm::Value*> accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   void epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                 llvm::Value* block);
-  void epilogue_through_memory(const std::vector<std::vector<llvm::Value*>>& accumulators, const Rows& rows,
-                               llvm::Value* at, int64_t count, llvm::Value* block);
+  llvm::Value* kept_in_memory(const std::vector<llvm::Value*>& registers);
+  void epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at, int64_t count,
+                            llvm::Value* block);
   void masked_row(llvm::Value* row, llvm::Value* block);
   void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
   llvm::Value* lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k);
@@ -314,12 +315,14 @@ void ContractKernel::row_tiles(const Rows& rows, llvm::Value* block) {
 void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
   std::vector<llvm::Value*> numbers;
   for (int64_t r = 0; r < count; ++r) numbers.push_back(row_number(rows, e_.add(at, e_.i64(r))));
-  std::vector<std::vector<llvm::Value*>> accumulators;
-  for (const Contraction& c : contractions_) accumulators.push_back(accumulate(c, numbers, block));
   if (count > 1) {
-    epilogue_through_memory(accumulators, rows, at, count, block);
+    std::vector<llvm::Value*> sums;
+    for (const Contraction& c : contractions_) sums.push_back(kept_in_memory(accumulate(c, numbers, block)));
+    epilogue_from_memory(sums, rows, at, count, block);
     return;
   }
+  std::vector<std::vector<llvm::Value*>> accumulators;
+  for (const Contraction& c : contractions_) accumulators.push_back(accumulate(c, numbers, block));
   for (int64_t v = 0; v < vectors_; ++v) {
     std::vector<llvm::Value*> vector;
     for (size_t i = 0; i < contractions_.size(); ++i)
@@ -429,27 +432,28 @@ void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llv
   });
 }
 
-/// Several rows leave no registers for an epilogue in place: the sums rest in memory, and one loop finishes them all.
-void ContractKernel::epilogue_through_memory(const std::vector<std::vector<llvm::Value*>>& accumulators,
-                                             const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
+llvm::Value* ContractKernel::kept_in_memory(const std::vector<llvm::Value*>& registers) {
   llvm::BasicBlock& entry = e_.GetInsertBlock()->getParent()->getEntryBlock();
-  llvm::IRBuilder<> start(&entry, entry.begin());
-  std::vector<llvm::Value*> sums;
-  for (size_t i = 0; i < contractions_.size(); ++i) {
-    auto* type = llvm::ArrayType::get(accumulators[i][0]->getType(), accumulators[i].size());
-    sums.push_back(start.CreateAlloca(type));
-    for (size_t j = 0; j < accumulators[i].size(); ++j)
-      e_.CreateStore(accumulators[i][j], e_.CreateConstInBoundsGEP2_64(type, sums[i], 0, j));
-  }
+  auto* type = llvm::ArrayType::get(registers[0]->getType(), registers.size());
+  llvm::Value* memory = llvm::IRBuilder<>(&entry, entry.begin()).CreateAlloca(type);
+  for (size_t i = 0; i < registers.size(); ++i)
+    e_.CreateStore(registers[i], e_.CreateConstInBoundsGEP2_64(type, memory, 0, i));
+  return memory;
+}
+
+/// Several rows leave no registers for an epilogue in place: the sums rest in memory, and one loop finishes them all.
+void ContractKernel::epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at,
+                                          int64_t count, llvm::Value* block) {
   e_.loop(e_.i64(0), e_.i64(count), 1, [&](llvm::Value* r) {
     llvm::Value* row = row_number(rows, e_.add(at, r));
     e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
       std::vector<llvm::Value*> vector;
       for (size_t i = 0; i < contractions_.size(); ++i) {
-        llvm::Type* type = accumulators[i][0]->getType();
-        for (int64_t g = 0; g < contractions_[i].gates; ++g) {
-          llvm::Value* index =
-              e_.add(e_.mul(e_.add(e_.mul(r, e_.i64(contractions_[i].gates)), e_.i64(g)), e_.i64(vectors_)), v);
+        const Contraction& c = contractions_[i];
+        llvm::Type* type = vector_of(register_type(e_.getContext(), c.op->result()->dtype()), lanes_);
+        for (int64_t g = 0; g < c.gates; ++g) {
+          llvm::Value* gate = e_.add(e_.mul(r, e_.i64(c.gates)), e_.i64(g));
+          llvm::Value* index = e_.add(e_.mul(gate, e_.i64(vectors_)), v);
           vector.push_back(e_.CreateLoad(type, e_.CreateInBoundsGEP(type, sums[i], index)));
         }
       }

@@ -184,10 +184,28 @@ class BlockFormer {
     return true;
   }
 
-  /// Joins two groups of one domain when at most one of them is more than a map; returns the group that remains of `a`.
+  /// Whether two groups of contractions can share a walk over the columns: blocks of one width, none reads another's.
+  bool can_share_columns(size_t a, size_t b) const {
+    if (groups_[a].kind != KernelKind::Contract || groups_[b].kind != KernelKind::Contract) return false;
+    std::optional<std::pair<int64_t, DType>> block;
+    for (const size_t group : {a, b})
+      for (const Op* op : groups_[group].members) {
+        if (op->code() != Opcode::Contract) continue;
+        const std::pair here{op->as<ContractAttr>().lanes, op->result()->dtype()};
+        if (block && *block != here) return false;
+        block = here;
+        for (const Value* operand : op->operands())
+          if (const auto home = group_computing(operand); home == a || home == b) return false;
+      }
+    return true;
+  }
+
+  /// Joins two groups of one domain when at most one of them is more than a map, or when both are contractions that fit;
+  /// returns the group that remains of `a`.
   size_t merge(size_t a, size_t b) {
     Group &into = groups_[a], &from = groups_[b];
-    if (into.kind != KernelKind::Map && from.kind != KernelKind::Map) return a;
+    const bool both = into.kind != KernelKind::Map && from.kind != KernelKind::Map;
+    if (both && !can_share_columns(a, b)) return a;
     const auto general = [&](const Group& group) {
       return std::any_of(group.members.begin(), group.members.end(), [&](const Op* op) {
         return std::any_of(op->operands().begin(), op->operands().end(),
