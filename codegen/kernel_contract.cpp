@@ -64,6 +64,7 @@ class ContractKernel {
   std::vector<llvm::Value*> accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   void epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                 llvm::Value* block);
+  void prefetch_epilogue(const std::vector<llvm::Value*>& rows, llvm::Value* block);
   llvm::Value* kept_in_memory(const std::vector<llvm::Value*>& registers);
   void epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at, int64_t count,
                             llvm::Value* block);
@@ -81,7 +82,7 @@ class ContractKernel {
   ir::Shape domain_;
   int columns_;  // the column variable
   int64_t lanes_, vectors_;
-  std::vector<Access> outputs_;
+  std::vector<Access> outputs_, epilogue_reads_;
   std::vector<std::pair<int, Dim>> outer_;  // loops around the tiles: variable and size
   int row_ = -1;                            // the variable of the tile's rows; -1: one row
   Dim row_count_ = 1;
@@ -118,10 +119,12 @@ void ContractKernel::plan_loops() {
   const Access dense{nullptr, Dim(0), row_major_strides(domain_)};
   for (size_t i = 0; i < f_.yielded().size(); ++i) outputs_.push_back(dense);
   accesses.push_back(dense);
+  const size_t epilogue = accesses.size();
   for (const ir::Value* value : f_.yielded()) {
     const bool affine = collect_accesses(value, identity_coordinates(rank), f_.region(), rank, accesses);
     SEQC_CHECK(affine, "contract kernel: the epilogue reads an address that is not affine");
   }
+  epilogue_reads_.assign(accesses.begin() + static_cast<ptrdiff_t>(epilogue), accesses.end());
   for (const Contraction& c : contractions_) {
     accesses.push_back(c.lhs);
     accesses.push_back(c.weights);
@@ -316,6 +319,7 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
   std::vector<llvm::Value*> numbers;
   for (int64_t r = 0; r < count; ++r) numbers.push_back(row_number(rows, e_.add(at, e_.i64(r))));
   if (count > 1) {
+    prefetch_epilogue(numbers, block);
     std::vector<llvm::Value*> sums;
     for (const Contraction& c : contractions_) sums.push_back(kept_in_memory(accumulate(c, numbers, block)));
     epilogue_from_memory(sums, rows, at, count, block);
@@ -430,6 +434,24 @@ void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llv
       for (int64_t g = 0; g < c.gates; ++g)
         evaluate.bind(c.op->result(g), identity_coordinates(domain_.size()), accumulators[i++]);
   });
+}
+
+/// What the epilogue reads of each row comes from far away (the projections of all steps): it is asked for in time.
+void ContractKernel::prefetch_epilogue(const std::vector<llvm::Value*>& rows, llvm::Value* block) {
+  llvm::Value* first = e_.mul(block, e_.i64(contractions_[0].block));
+  for (const Access& access : epilogue_reads_) {
+    if (row_ < 0 || access.strides[row_] == Dim(0) || !f_.pointers.contains(access.buffer)) continue;
+    for (llvm::Value* row : rows) {
+      llvm::Value* offset = f_.dim(access.offset);
+      for (size_t v = 0; v < access.strides.size(); ++v) {
+        llvm::Value* at = static_cast<int>(v) == columns_ ? first : static_cast<int>(v) == row_ ? row : variables_[v];
+        if (at && !(access.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(access.strides[v])));
+      }
+      llvm::Value* address = e_.element_address(f_.pointers.at(access.buffer), access.buffer->dtype(), offset);
+      e_.CreateIntrinsic(llvm::Intrinsic::prefetch, {e_.getPtrTy()},
+                         {address, e_.getInt32(0), e_.getInt32(3), e_.getInt32(1)});
+    }
+  }
 }
 
 llvm::Value* ContractKernel::kept_in_memory(const std::vector<llvm::Value*>& registers) {
