@@ -358,7 +358,7 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
   llvm::Type* element = register_type(e_.getContext(), type);
   llvm::Type* vector = vector_of(element, lanes_);
   llvm::Type* stored = vector_of(memory_type(e_.getContext(), type), lanes_);
-  const int64_t registers = c.gates * vectors_;
+  const auto registers = static_cast<size_t>(c.gates * vectors_);
   const llvm::Align align(std::min<size_t>(64, static_cast<size_t>(lanes_) * ir::size_of(type)));
 
   llvm::Value* start = f_.dim(c.weights.offset);
@@ -369,27 +369,34 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
   start = e_.add(start, e_.mul(block, f_.dim(c.depth * c.weight_row())));
   llvm::Value* panel = e_.element_address(f_.pointers.at(c.weights.buffer), type, start);
 
+  const auto product = [&](llvm::Value* x, llvm::Value* w, llvm::Value* sum) -> llvm::Value* {
+    if (!ir::is_float(type)) return e_.CreateAdd(sum, e_.CreateMul(x, w));
+    if (e_.machine.has_fma) return e_.CreateIntrinsic(llvm::Intrinsic::fma, {vector}, {x, w, sum});
+    return e_.CreateFAdd(sum, e_.CreateFMul(x, w));
+  };
+  // Of the two factors of a tile the fewer stay in registers, the others come one by one.
   const auto step = [&](llvm::Value* k, std::vector<llvm::Value*> sums) {
-    std::vector<llvm::Value*> x;
-    for (llvm::Value* row : rows) x.push_back(e_.splat(lhs_element(c, row, k), lanes_));
     llvm::Value* line = e_.element_address(panel, type, e_.mul(k, f_.dim(c.weight_row())));
-    for (int64_t v = 0; v < registers; ++v) {
-      llvm::Value* at = e_.element_address(line, type, e_.i64(v * lanes_));
-      llvm::Value* w = e_.from_memory(e_.CreateAlignedLoad(stored, at, align), type);
-      for (size_t r = 0; r < rows.size(); ++r) {
-        llvm::Value*& sum = sums[r * static_cast<size_t>(registers) + static_cast<size_t>(v)];
-        if (!ir::is_float(type))
-          sum = e_.CreateAdd(sum, e_.CreateMul(x[r], w));
-        else if (e_.machine.has_fma)
-          sum = e_.CreateIntrinsic(llvm::Intrinsic::fma, {vector}, {x[r], w, sum});
-        else
-          sum = e_.CreateFAdd(sum, e_.CreateFMul(x[r], w));
+    const auto weight = [&](size_t v) {
+      llvm::Value* at = e_.element_address(line, type, e_.i64(static_cast<int64_t>(v) * lanes_));
+      return e_.from_memory(e_.CreateAlignedLoad(stored, at, align), type);
+    };
+    const auto element = [&](size_t r) { return e_.splat(lhs_element(c, rows[r], k), lanes_); };
+    const bool hold_weights = registers < rows.size();
+    std::vector<llvm::Value*> held;
+    for (size_t i = 0; i < (hold_weights ? registers : rows.size()); ++i)
+      held.push_back(hold_weights ? weight(i) : element(i));
+    for (size_t i = 0; i < (hold_weights ? rows.size() : registers); ++i) {
+      llvm::Value* other = hold_weights ? element(i) : weight(i);
+      for (size_t j = 0; j < held.size(); ++j) {
+        llvm::Value*& sum = hold_weights ? sums[i * registers + j] : sums[j * registers + i];
+        sum = hold_weights ? product(other, held[j], sum) : product(held[j], other, sum);
       }
     }
     return sums;
   };
 
-  Emitter::Carried sums(rows.size() * static_cast<size_t>(registers), llvm::Constant::getNullValue(vector));
+  Emitter::Carried sums(rows.size() * registers, llvm::Constant::getNullValue(vector));
   constexpr size_t kProducts = 48;  // of one pass through the loop over k, about
   const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), 1, 8)));
   llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / unroll * unroll)
@@ -447,9 +454,13 @@ void ContractKernel::prefetch_epilogue(const std::vector<llvm::Value*>& rows, ll
         llvm::Value* at = static_cast<int>(v) == columns_ ? first : static_cast<int>(v) == row_ ? row : variables_[v];
         if (at && !(access.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(access.strides[v])));
       }
-      llvm::Value* address = e_.element_address(f_.pointers.at(access.buffer), access.buffer->dtype(), offset);
-      e_.CreateIntrinsic(llvm::Intrinsic::prefetch, {e_.getPtrTy()},
-                         {address, e_.getInt32(0), e_.getInt32(3), e_.getInt32(1)});
+      const bool along = access.strides[columns_] == Dim(1);
+      for (int64_t v = 0; v < (along ? vectors_ : 1); ++v) {
+        llvm::Value* element = e_.add(offset, e_.i64(v * lanes_));
+        llvm::Value* address = e_.element_address(f_.pointers.at(access.buffer), access.buffer->dtype(), element);
+        e_.CreateIntrinsic(llvm::Intrinsic::prefetch, {e_.getPtrTy()},
+                           {address, e_.getInt32(0), e_.getInt32(3), e_.getInt32(1)});
+      }
     }
   }
 }

@@ -192,6 +192,11 @@ class Planner {
       slots[best].taken.emplace_back(request.begin, request.end);
       plan_.storage[request.value].slot = best;
     }
+    // Rows of several large values are used together: were they whole pages apart, they would fight for the same lines
+    // of a first-level cache.
+    constexpr int64_t kPage = 4096, kGap = 5 * SEQC_ALIGNMENT;
+    for (Dim& slot : plan_.slots)
+      if (!slot.is_constant() || slot.constant() >= kPage) slot = slot + Dim(kGap);
   }
 
   const Function& function_;

@@ -12,6 +12,20 @@ namespace {
 
 using namespace ir;
 
+/// True if each step has rows enough for the tiles of a matrix product, and weights that stay in cache from step to step:
+/// then the product gains nothing outside, while its results would go through memory.
+bool fills_tiles(const Op& contract) {
+  constexpr int64_t kRows = 4, kWeights = 1 << 20;
+  const ContractSpec spec = parse_contract_spec(contract.as<ContractAttr>().spec);
+  if (!spec.batch.empty()) return false;
+  Dim rows(1), weights(1);
+  for (size_t i = 0; i < spec.out.size(); ++i)
+    if (spec.rows.find(spec.out[i]) != std::string::npos) rows = rows * contract.result()->shape()[i];
+  for (const Dim& dim : contract.operand(1)->shape()) weights = weights * dim;
+  weights = weights * Dim(static_cast<int64_t>(contract.result_count()));
+  return rows.is_constant() && rows.constant() >= kRows && weights.is_constant() && weights.constant() <= kWeights;
+}
+
 /// Which ops of a scan's body leave it.
 class Plan {
  public:
@@ -56,6 +70,7 @@ class Plan {
   /// would have to be stored for all steps.
   bool is_worth(const Op* op) {
     if (op->code() == Opcode::Contract) {
+      if (fills_tiles(*op)) return false;
       for (size_t i = 0; i < op->result_count(); ++i) projected_.insert(op->result(i));
       return true;
     }
@@ -119,8 +134,9 @@ bool hoist_block(Block& block) {
 /// Moves what depends only on the step's input out of a scan, so that it becomes one product over all steps.
 ///   scan x: contract "ni,ji->nj" x[t] w + b    becomes    contract "tni,ji->tnj" x w + b, scanned
 /// Before: fuse-gates. After: hoist-invariants. Exact: reassociates nothing.
-/// Does not fire on: carried operands, nested regions, scans without a contraction on their inputs (cheap arithmetic
-/// alone stays, as its results for all steps would go through memory), scans that bind dims (their sizes differ by step).
+/// Does not fire on: products of several rows a step with weights of up to 4 MiB (see fills_tiles), carried operands,
+/// nested regions, scans without a contraction on their inputs (cheap arithmetic alone stays, as its results for all
+/// steps would go through memory), scans that bind dims (their sizes differ by step).
 bool hoist_projections(Function& f, PassContext&) { return hoist_block(f.body()); }
 
 }  // namespace seqc::passes
