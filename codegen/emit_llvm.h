@@ -21,7 +21,7 @@ struct Machine {
   int64_t worth_sharing = 0;  ///< see Target
 };
 
-/// Elements in memory: f16 and bf16 as i16 bit patterns, bool as i8.
+/// Elements in memory: f16 and bf16 as i16 bit patterns, bool as i8, strings as the i64 of a pointer.
 llvm::Type* memory_type(llvm::LLVMContext& context, ir::DType type);
 /// Elements in registers: f16 and bf16 as float, bool as i1.
 llvm::Type* register_type(llvm::LLVMContext& context, ir::DType type);

@@ -37,16 +37,15 @@ Emitter::Symbols load_symbols(Emitter& e, const ir::Function& function, const Ab
   return symbols;
 }
 
-namespace {
-
-/// A private constant string.
-llvm::Constant* text(llvm::Module& module, const std::string& value) {
+llvm::Constant* text_constant(llvm::Module& module, const std::string& value) {
   auto* data = llvm::ConstantDataArray::getString(module.getContext(), value);
   auto* global =
       new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, "text");
   global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
   return global;
 }
+
+namespace {
 
 /// The bytes of a tensor, aligned for any element type.
 llvm::Constant* data(llvm::Module& module, const ir::Tensor& tensor) {
@@ -67,14 +66,14 @@ llvm::Constant* ports(llvm::Module& module, const AbiTypes& abi,
   for (const auto& [name, type] : list) {
     std::vector<llvm::Constant*> dims;
     for (const Dim& dim : type.shape)
-      dims.push_back(
-          text(module, bounds.varies(dim) ? fmt::format("{}<={}", dim.str(), bounds.upper(dim).str()) : dim.str()));
+      dims.push_back(text_constant(
+          module, bounds.varies(dim) ? fmt::format("{}<={}", dim.str(), bounds.upper(dim).str()) : dim.str()));
     dims.resize(SEQC_MAX_RANK, llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(context)));
     const auto value = fixed.find(name);
     llvm::Constant* bytes = llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(context));
     if (value != fixed.end()) bytes = data(module, value->second);
     entries.push_back(llvm::ConstantStruct::get(
-        abi.port, {text(module, name), llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.dtype)),
+        abi.port, {text_constant(module, name), llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.dtype)),
                    llvm::ConstantInt::get(i32, static_cast<uint64_t>(type.rank())),
                    llvm::ConstantArray::get(llvm::ArrayType::get(pointer, SEQC_MAX_RANK), dims), bytes}));
   }
@@ -99,9 +98,10 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
   const ir::DimBounds bounds(function);
   const auto number = [&](uint64_t value) { return llvm::ConstantInt::get(i32, value); };
   auto* description = llvm::ConstantStruct::get(
-      abi.model, {number(SEQC_ABI_VERSION), number(inputs.size()), number(outputs.size()), text(module, options.name),
-                  text(module, options.target), ports(module, abi, inputs, bounds, options.fixed),
-                  ports(module, abi, outputs, bounds, {}), entries.prepare, entries.run, entries.missing_feature});
+      abi.model,
+      {number(SEQC_ABI_VERSION), number(inputs.size()), number(outputs.size()), text_constant(module, options.name),
+       text_constant(module, options.target), ports(module, abi, inputs, bounds, options.fixed),
+       ports(module, abi, outputs, bounds, {}), entries.prepare, entries.run, entries.missing_feature});
   auto* model = new llvm::GlobalVariable(module, abi.model, true, llvm::GlobalValue::PrivateLinkage, description,
                                          options.name + "_description");
   std::vector<std::string> names = {options.name + "_model"};

@@ -7,7 +7,9 @@ namespace seqc::codegen {
 using ir::Dim;
 using ir::Opcode;
 
-bool is_immediate(const ir::Value* value) { return value->is_constant() && value->rank() == 0; }
+bool is_immediate(const ir::Value* value) {
+  return value->is_constant() && value->rank() == 0 && ir::is_arithmetic(value->dtype());
+}
 
 llvm::Constant* immediate(Emitter& e, const ir::Value* value) {
   const ir::Tensor& tensor = value->constant();

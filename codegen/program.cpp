@@ -74,6 +74,20 @@ llvm::Value* is_small(Emitter& e, const ir::Dim& operations, const Emitter::Symb
   return e.CreateICmpSLT(e.dim(operations, symbols), e.i64(least));
 }
 
+/// Pointers to the text of a string tensor, and behind them the zeros that kernels may read.
+llvm::Constant* string_table(llvm::Module& module, const ir::Tensor& tensor) {
+  std::vector<llvm::Constant*> elements;
+  std::map<std::string_view, llvm::Constant*> known;
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    llvm::Constant*& text = known[tensor.text(i)];
+    elements.push_back(text ? text : text = text_constant(module, std::string(tensor.text(i))));
+  }
+  auto* pointer = llvm::PointerType::getUnqual(module.getContext());
+  elements.resize(elements.size() + SEQC_ALIGNMENT / ir::size_of(tensor.dtype()),
+                  llvm::ConstantPointerNull::get(pointer));
+  return llvm::ConstantArray::get(llvm::ArrayType::get(pointer, elements.size()), elements);
+}
+
 /// Generates the function that runs a model's kernels in order on one thread of a call.
 class BodyGenerator {
  public:
@@ -175,14 +189,18 @@ class BodyGenerator {
       global->setDSOLocal(false);
       return global;
     }
-    // A vector's width of zeros behind the data lets kernels read whole vectors at its end.
-    std::string bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size());
-    bytes.resize(bytes.size() + SEQC_ALIGNMENT);
-    auto* data = llvm::ConstantDataArray::getRaw(bytes, bytes.size(), e_.getInt8Ty());
+    llvm::Constant* data = tensor.dtype() == ir::DType::string ? string_table(module_, tensor) : bytes_of(tensor);
     auto* global =
         new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, name);
     global->setAlignment(llvm::Align(SEQC_ALIGNMENT));
     return global;
+  }
+
+  // A vector's width of zeros behind the data lets kernels read whole vectors at its end.
+  llvm::Constant* bytes_of(const ir::Tensor& tensor) {
+    std::string bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size());
+    bytes.resize(bytes.size() + SEQC_ALIGNMENT);
+    return llvm::ConstantDataArray::getRaw(bytes, bytes.size(), e_.getInt8Ty());
   }
 
   llvm::Value* slot_pointer(size_t slot) { return e_.CreateInBoundsGEP(e_.getInt8Ty(), call_, slot_offsets_[slot]); }

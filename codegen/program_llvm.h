@@ -46,6 +46,9 @@ llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function,
                              const ProgramOptions& options, const ir::Dim& workspace_bytes,
                              llvm::Function* missing_feature);
 
+/// A private constant: the text and a NUL.
+llvm::Constant* text_constant(llvm::Module& module, const std::string& value);
+
 /// Layouts of the C structs in runtime/seqc.h.
 struct AbiTypes {
   explicit AbiTypes(llvm::LLVMContext& context);

@@ -46,6 +46,8 @@ class Builder {
   Value* scalar(DType type, double value) { return constant(Tensor::scalar(type, value)); }
   /// A rank-0 constant of `like`'s element type.
   Value* scalar_like(const Value* like, double value) { return scalar(like->dtype(), value); }
+  /// Zero, false or the empty string.
+  Value* blank_like(const Value* like) { return constant(Tensor(like->dtype(), {})); }
 
   // Each elementwise op of the table has a method named after its mnemonic (a trailing _ where C++ keeps the word).
   Value* neg(Value* a) { return emit(Opcode::Neg, {a}); }

@@ -25,7 +25,9 @@ constexpr std::array<Row, kDTypeCount> kRows = {{{"f16", 2},
                                                  {"u16", 2},
                                                  {"u32", 4},
                                                  {"u64", 8},
-                                                 {"bool", 1}}};
+                                                 {"bool", 1},
+                                                 {"string", sizeof(const char*)}}};
+static_assert(sizeof(const char*) == 8, "strings are moved as elements of 8 bytes");
 
 }  // namespace
 

@@ -35,9 +35,15 @@ void need_same_dtype(const Op& op) {
                                                                  op.operand(0)->type().str(), operand->type().str()));
 }
 
+/// Strings are moved, never computed with.
+void need_arithmetic(DType type) { need(is_arithmetic(type), fmt::format("is not defined for {}", name(type))); }
+void need_number(DType type) {
+  need(is_arithmetic(type) && type != DType::boolean, fmt::format("is not defined for {}", name(type)));
+}
+
 // --- elementwise -------------------------------------------------------------------------------------------------
 
-enum class Domain { Any, Number, Float, Integer, Bits /* bool or integer */ };
+enum class Domain { Moved /* strings as well */, Any, Number, Float, Integer, Bits /* bool or integer */ };
 
 Domain domain(Opcode code) {
   switch (code) {
@@ -59,9 +65,9 @@ Domain domain(Opcode code) {
     case Opcode::Xor: return Domain::Bits;
     case Opcode::Shl:
     case Opcode::Shr: return Domain::Integer;
-    case Opcode::Cast:
     case Opcode::Copy:
-    case Opcode::Select:
+    case Opcode::Select: return Domain::Moved;
+    case Opcode::Cast:
     case Opcode::Eq:
     case Opcode::Ne:
     case Opcode::Lt:
@@ -74,11 +80,12 @@ Domain domain(Opcode code) {
 
 bool in_domain(DType type, Domain domain) {
   switch (domain) {
-    case Domain::Any: return true;
-    case Domain::Number: return type != DType::boolean;
+    case Domain::Moved: return true;
+    case Domain::Any: return is_arithmetic(type);
+    case Domain::Number: return is_arithmetic(type) && type != DType::boolean;
     case Domain::Float: return is_float(type);
     case Domain::Integer: return is_integer(type);
-    case Domain::Bits: return !is_float(type);
+    case Domain::Bits: return is_integer(type) || type == DType::boolean;
   }
   return false;
 }
@@ -111,7 +118,10 @@ Type infer_elementwise(const Op& op) {
     need(op.operand(i)->dtype() == type, fmt::format("got {} and {}, expected one element type",
                                                      op.operand(first)->type().str(), op.operand(i)->type().str()));
   need(in_domain(type, domain(op.code())), fmt::format("is not defined for {}", name(type)));
-  if (op.code() == Opcode::Cast) return {op.as<CastAttr>().to, std::move(shape)};
+  if (op.code() == Opcode::Cast) {
+    need_arithmetic(op.as<CastAttr>().to);
+    return {op.as<CastAttr>().to, std::move(shape)};
+  }
   return {yields_bool(op.code()) ? DType::boolean : type, std::move(shape)};
 }
 
@@ -244,6 +254,7 @@ Type infer_gather_nd(const Op& op) {
 Type infer_scatter_nd(const Op& op) {
   const Value *x = op.operand(0), *indices = op.operand(1), *updates = op.operand(2);
   const Shape rest = indexed_slice(x, indices, 0);
+  if (op.as<ScatterAttr>().kind != ScatterKind::Set) need_arithmetic(x->dtype());
   Shape shape(indices->shape().begin(), indices->shape().end() - 1);
   shape.insert(shape.end(), rest.begin(), rest.end());
   need(updates->dtype() == x->dtype() && updates->shape() == shape,
@@ -262,6 +273,7 @@ Type infer_positions(const Op& op) {
 Type infer_arg_sort(const Op& op) {
   const Value* x = op.operand(0);
   need(x->rank() >= 2, fmt::format("got {}, expected [..., rows, elements]", x->type().str()));
+  need_arithmetic(x->dtype());
   return {DType::i64, Shape(x->shape().begin(), x->shape().end() - 1)};
 }
 
@@ -272,7 +284,7 @@ Type infer_reduce(const Op& op) {
   const auto& axes = op.as<ReduceAttr>().axes;
   need(std::is_sorted(axes.begin(), axes.end()) && std::adjacent_find(axes.begin(), axes.end()) == axes.end(),
        "expected sorted, distinct axes");
-  need(x->dtype() != DType::boolean, "is not defined for bool");
+  need_number(x->dtype());
   Shape shape;
   for (const int64_t axis : axes) need_axis(axis, x->rank());
   for (int64_t i = 0; i < x->rank(); ++i)
@@ -309,7 +321,7 @@ std::vector<Type> infer_contract(const Op& op) {
   const auto& attr = op.as<ContractAttr>();
   const ContractSpec spec = parse_contract_spec(attr.spec);
   need_same_dtype(op);
-  need(op.operand(0)->dtype() != DType::boolean, "is not defined for bool");
+  need_number(op.operand(0)->dtype());
   const LabelSizes sizes = contract_sizes(op, spec);
   Shape shape;
   for (const char label : spec.out) shape.push_back(sizes.at(label));
@@ -332,6 +344,7 @@ Type infer_pack(const Op& op) {
   const auto& attr = op.as<ContractAttr>();
   const ContractSpec spec = parse_contract_spec(attr.spec);
   need_same_dtype(op);
+  need_arithmetic(op.operand(0)->dtype());
   need(attr.lanes > 0, "expected lanes > 0");
   LabelSizes sizes;
   for (const Value* operand : op.operands()) bind_labels(spec.rhs, operand, sizes);
@@ -350,6 +363,7 @@ Type infer_conv(const Op& op) {
   const auto& attr = op.as<ConvAttr>();
   const Value *x = op.operand(0), *w = op.operand(1);
   need_same_dtype(op);
+  need_arithmetic(x->dtype());
   need(x->rank() >= 3, fmt::format("got {}, expected [N,C,spatial...]", x->type().str()));
   need_rank(w, x->rank());
   const size_t spatial = x->shape().size() - 2;
@@ -375,6 +389,7 @@ Type infer_reduce_window(const Op& op) {
   const auto& attr = op.as<WindowAttr>();
   const Value* x = op.operand(0);
   const size_t spatial = attr.window.size();
+  need_arithmetic(x->dtype());
   need(x->shape().size() >= spatial, fmt::format("got {} for {} spatial dims", x->type().str(), spatial));
   for (const auto* field : {&attr.strides, &attr.dilations, &attr.pads_lo, &attr.pads_hi})
     need_count(field->size(), spatial, "entries of a spatial attribute");
@@ -564,6 +579,7 @@ std::vector<Type> infer(const Op& op) {
   if (is_elementwise(op.code())) return {infer_elementwise(op)};
   switch (op.code()) {
     case Opcode::Iota:
+      need_arithmetic(op.as<IotaAttr>().type);
       need(!(op.as<IotaAttr>().length.is_constant() && op.as<IotaAttr>().length.constant() < 0),
            fmt::format("got length {}, expected >= 0", op.as<IotaAttr>().length.str()));
       return {{op.as<IotaAttr>().type, {op.as<IotaAttr>().length}}};

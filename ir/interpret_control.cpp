@@ -139,7 +139,7 @@ class Run {
     return state;
   }
 
-  /// Zeros for what a region yields from its operand `first` on, `rows` of each.
+  /// Zeros (or empty strings) for what a region yields from its operand `first` on, `rows` of each.
   Tensors emitted_values(const Op& op, size_t first, int64_t rows) const {
     const auto& yielded = op.region().terminator()->operands();
     Tensors emitted;
@@ -162,10 +162,13 @@ class Run {
   /// x[i], and its assignment.
   static Tensor element(const Tensor& x, int64_t i) {
     const Sizes shape(x.shape().begin() + 1, x.shape().end());
-    return copy_view(x, i * product(shape), shape, row_major_strides(shape));
+    Tensor result = copy_view(x, i * product(shape), shape, row_major_strides(shape));
+    result.keep_strings_of(x);
+    return result;
   }
   static void set_element(Tensor& x, int64_t i, const Tensor& value) {
     store_view(x, i * value.count(), row_major_strides(value.shape()), value);
+    x.keep_strings_of(value);
   }
 
   DimBindings dims_;

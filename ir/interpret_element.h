@@ -22,12 +22,14 @@ concept Integer = std::integral<T> && !Bool<T>;
 template <class T>
 using Storage = std::conditional_t<Bool<T>, uint8_t, T>;
 
-/// Calls f.operator()<T>() with the C++ type of `type`; f16 and bf16 have none and must be `widened` before.
+/// Calls f.operator()<T>() with the C++ type of `type`; f16 and bf16 have none and must be `widened` before, and nothing
+/// is computed of strings.
 template <class F>
 decltype(auto) with_element(DType type, F&& f) {
   switch (type) {
     case DType::f16:
-    case DType::bf16: break;
+    case DType::bf16:
+    case DType::string: break;
     case DType::f32: return f.template operator()<float>();
     case DType::f64: return f.template operator()<double>();
     case DType::i8: return f.template operator()<int8_t>();
@@ -40,7 +42,8 @@ decltype(auto) with_element(DType type, F&& f) {
     case DType::u64: return f.template operator()<uint64_t>();
     case DType::boolean: return f.template operator()<bool>();
   }
-  internal_error(__FILE__, __LINE__, "dtype", "interpreter: a 16-bit float was not widened");
+  internal_error(__FILE__, __LINE__, "dtype",
+                 "interpreter: a 16-bit float was not widened, or a string is computed with");
 }
 
 /// Calls f.operator()<U>() with the unsigned integer of the same size; for ops that only move elements.

@@ -84,7 +84,11 @@ std::vector<Tensor> evaluate(const Op& op, const std::vector<Tensor>& operands, 
   SEQC_CHECK(operands.size() == op.operands().size(), "{} is given {} operands, expected {}", op.info().mnemonic,
              operands.size(), op.operands().size());
   try {
-    return interp::evaluate_op(op, operands, dims);
+    std::vector<Tensor> results = interp::evaluate_op(op, operands, dims);
+    for (Tensor& result : results)  // strings are moved, never made
+      if (result.dtype() == DType::string)
+        for (const Tensor& operand : operands) result.keep_strings_of(operand);
+    return results;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::Internal) throw;
     const std::string& place = op.location();

@@ -28,7 +28,7 @@ float round_to_odd(double value) {
   return std::nextafter(nearest, value > nearest ? INFINITY : -INFINITY);
 }
 
-/// Calls f with a null pointer of the storage type.
+/// Calls f with a null pointer of the storage type of a number or bool.
 template <class F>
 auto with_storage(DType type, F&& f) {
   switch (type) {
@@ -45,6 +45,7 @@ auto with_storage(DType type, F&& f) {
     case DType::boolean: return f(static_cast<uint8_t*>(nullptr));
     case DType::u32: return f(static_cast<uint32_t*>(nullptr));
     case DType::u64: return f(static_cast<uint64_t*>(nullptr));
+    case DType::string: fail(ErrorKind::BadInput, "got elements of type string, expected numbers");
   }
   internal_error(__FILE__, __LINE__, "dtype", "unknown element type");
 }
@@ -65,6 +66,7 @@ Tensor::Tensor(DType type, std::vector<int64_t> shape) : dtype_(type), shape_(st
   }
   if (empty) count_ = 0;
   bytes_ = allocate(byte_size());
+  if (type == DType::string) std::ranges::fill(mutable_data<const char*>(), "");
 }
 
 Tensor Tensor::scalar(DType type, double value) {
@@ -85,6 +87,36 @@ Tensor Tensor::i64(std::vector<int64_t> shape, const std::vector<int64_t>& value
 
 Tensor Tensor::f32(std::vector<int64_t> shape, const std::vector<float>& values) {
   return of<float>(DType::f32, std::move(shape), values);
+}
+
+Tensor Tensor::strings(std::vector<int64_t> shape, const std::vector<std::string>& values) {
+  Tensor tensor(DType::string, std::move(shape));
+  SEQC_CHECK(static_cast<int64_t>(values.size()) == tensor.count_, "{} of {} strings", tensor.type_str(),
+             values.size());
+  auto all = std::make_shared<std::string>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].find('\0') != std::string::npos)
+      fail(ErrorKind::BadInput, "string {} of {} holds a NUL character, which is not supported", i, tensor.type_str());
+    all->append(values[i]) += '\0';
+  }
+  const char* at = all->data();
+  for (const char*& element : tensor.mutable_data<const char*>()) {
+    element = at;
+    at += std::strlen(at) + 1;
+  }
+  tensor.texts_ = {std::move(all)};
+  return tensor;
+}
+
+void Tensor::keep_strings_of(const Tensor& other) {
+  for (const auto& text : other.texts_)
+    if (std::ranges::find(texts_, text) == texts_.end()) texts_.push_back(text);
+}
+
+Tensor Tensor::with_own_strings() const {
+  if (dtype_ != DType::string) return *this;
+  const auto elements = data<const char*>();
+  return strings(shape_, {elements.begin(), elements.end()});
 }
 
 std::byte* Tensor::mutable_bytes() {
@@ -143,8 +175,11 @@ Tensor Tensor::reshaped(std::vector<int64_t> shape) const {
 }
 
 bool Tensor::identical(const Tensor& other) const {
-  return dtype_ == other.dtype_ && shape_ == other.shape_ &&
-         (count_ == 0 || std::memcmp(bytes(), other.bytes(), byte_size()) == 0);
+  if (dtype_ != other.dtype_ || shape_ != other.shape_) return false;
+  if (dtype_ == DType::string)
+    return std::ranges::equal(data<const char*>(), other.data<const char*>(),
+                              [](const char* a, const char* b) { return std::strcmp(a, b) == 0; });
+  return count_ == 0 || std::memcmp(bytes(), other.bytes(), byte_size()) == 0;
 }
 
 uint64_t Tensor::hash() const {
@@ -153,11 +188,20 @@ uint64_t Tensor::hash() const {
   const auto mix = [&](uint64_t word) { hash = (hash ^ word) * 0x100000001b3, hash ^= hash >> 29; };
   mix(static_cast<uint64_t>(dtype_));
   for (const int64_t size : shape_) mix(static_cast<uint64_t>(size));
-  const size_t size = byte_size();
-  for (size_t i = 0; i < size; i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes() + i, std::min<size_t>(8, size - i));
-    mix(word);
+  const auto mix_bytes = [&](const void* from, size_t size) {
+    for (size_t i = 0; i < size; i += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, static_cast<const std::byte*>(from) + i, std::min<size_t>(8, size - i));
+      mix(word);
+    }
+  };
+  if (dtype_ != DType::string) {
+    mix_bytes(bytes(), byte_size());
+    return hash;
+  }
+  for (const char* element : data<const char*>()) {
+    mix(std::strlen(element));
+    mix_bytes(element, std::strlen(element));
   }
   return hash;
 }

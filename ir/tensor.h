@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/dtype.h"
@@ -12,10 +13,13 @@
 namespace seqc::ir {
 
 /// A dense row-major array. Copies share their bytes until one of them asks for mutable access.
+///
+/// Elements of a string tensor are pointers to text that ends in NUL, and never null. The text belongs to the tensors that
+/// hold such pointers together: whoever copies elements from one tensor to another lets it `keep_strings_of` the first.
 class Tensor {
  public:
   Tensor() = default;
-  /// Zero-filled. Throws Error(BadInput) when the size is negative or does not fit the address space.
+  /// Filled with zeros, false or empty strings. Throws Error(BadInput) when the size is negative or does not fit the address space.
   Tensor(DType type, std::vector<int64_t> shape);
 
   template <class T>
@@ -25,6 +29,8 @@ class Tensor {
   static Tensor scalar_int(DType type, int64_t value);
   static Tensor i64(std::vector<int64_t> shape, const std::vector<int64_t>& values);
   static Tensor f32(std::vector<int64_t> shape, const std::vector<float>& values);
+  /// Throws Error(BadInput) for a string that holds a NUL character, which would end it early.
+  static Tensor strings(std::vector<int64_t> shape, const std::vector<std::string>& values);
 
   DType dtype() const { return dtype_; }
   const std::vector<int64_t>& shape() const { return shape_; }
@@ -35,7 +41,8 @@ class Tensor {
   const std::byte* bytes() const { return bytes_.get(); }
   std::byte* mutable_bytes();  ///< copies first when the bytes are shared
 
-  /// Typed views; T must be the storage type of dtype() (uint16_t for f16 and bf16, uint8_t for bool).
+  /// Typed views; T must be the storage type of dtype() (uint16_t for f16 and bf16, uint8_t for bool, const char* for
+  /// string).
   template <class T>
   std::span<const T> data() const {
     check_storage(sizeof(T));
@@ -54,12 +61,19 @@ class Tensor {
   void set_real(int64_t i, double value);
   void set_integer(int64_t i, int64_t value);
 
+  /// Element i of a string tensor.
+  std::string_view text(int64_t i) const { return data<const char*>()[static_cast<size_t>(i)]; }
+  /// From now on the text of `other`'s elements lives as long as this tensor. Does nothing for numbers.
+  void keep_strings_of(const Tensor& other);
+  /// The same elements; those of strings are copied, whoever owned them before.
+  Tensor with_own_strings() const;
+
   /// The same bytes under another shape of equal count.
   Tensor reshaped(std::vector<int64_t> shape) const;
 
-  /// Equal type, shape and bytes.
+  /// Equal type, shape and bytes; strings of equal text.
   bool identical(const Tensor& other) const;
-  /// A 64-bit hash of type, shape and bytes.
+  /// A 64-bit hash of what `identical` compares.
   uint64_t hash() const;
   std::string type_str() const;  ///< "f32[2,3]"
 
@@ -70,6 +84,7 @@ class Tensor {
   std::vector<int64_t> shape_ = {0};
   int64_t count_ = 0;
   std::shared_ptr<std::byte[]> bytes_;
+  std::vector<std::shared_ptr<const std::string>> texts_;  // of strings: what elements point into
 };
 
 template <class T>

@@ -128,6 +128,7 @@ bool parse_integer(std::string_view text, Tensor& tensor, int64_t i) {
 
 std::string element_text(const Tensor& tensor, int64_t i) {
   const DType type = tensor.dtype();
+  if (type == DType::string) return quoted(tensor.text(i));
   if (type == DType::boolean) {
     const uint64_t bits = element_bits(tensor, i);
     return bits == 0 ? "false" : bits == 1 ? "true" : std::to_string(bits);
@@ -160,12 +161,18 @@ bool parse_element(std::string_view text, Tensor& tensor, int64_t i) {
       if (text != "true" && text != "false") return parse_integer<uint8_t>(text, tensor, i);
       set_element_bits(tensor, i, text == "true");
       return true;
+    case DType::string: break;
   }
   return false;
 }
 
 bool is_splat(const Tensor& tensor) {
   if (tensor.count() < 2 || tensor.byte_size() > static_cast<size_t>(kMaxSplatBytes)) return false;
+  if (tensor.dtype() == DType::string) {
+    for (int64_t i = 1; i < tensor.count(); ++i)
+      if (tensor.text(i) != tensor.text(0)) return false;
+    return true;
+  }
   const std::byte* bytes = tensor.bytes();
   return std::equal(bytes + size_of(tensor.dtype()), bytes + tensor.byte_size(), bytes);
 }

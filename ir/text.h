@@ -21,10 +21,11 @@ std::string quoted(std::string_view text);
 /// The name as it is or, when it is not plain, quoted.
 std::string name_text(std::string_view name);
 
-/// Element i in the fewest digits that parse back to the same bits: `0.5`, `-inf`, `nan`, `nan(0x7fc00001)`, `-3`, `true`.
+/// Element i in the fewest digits that parse back to the same bits: `0.5`, `-inf`, `nan`, `nan(0x7fc00001)`, `-3`, `true`;
+/// strings in quotes.
 std::string element_text(const Tensor& tensor, int64_t i);
 /// Stores what element_text printed (or any other decimal spelling) in element i. False when `text` is not a number of
-/// the tensor's type or is out of its range.
+/// the tensor's type or is out of its range. Strings are read by the parser as a whole.
 bool parse_element(std::string_view text, Tensor& tensor, int64_t i);
 
 /// True for two or more equal elements, when they fit kMaxSplatBytes.

@@ -134,50 +134,71 @@ TokenReader::Spelling TokenReader::element() {
   return {{first.text.data(), static_cast<size_t>(last.data() + last.size() - first.text.data())}, first};
 }
 
-void TokenReader::element_into(Tensor& tensor, int64_t i) {
+void TokenReader::element_into(Elements& elements, int64_t i) {
+  if (elements.tensor.dtype() == DType::string) {
+    const Token token = peek();
+    elements.texts.push_back(string());
+    if (elements.texts.back().find('\0') != std::string::npos)
+      error(token, "got a string with a NUL character, which is not supported");
+    return;
+  }
   const Spelling spelling = element();
-  if (!parse_element(spelling.text, tensor, i))
+  if (!parse_element(spelling.text, elements.tensor, i))
     error(spelling.token, fmt::format("got {}, expected a number that {} can hold", spelling.text.substr(0, 60),
-                                      ir::name(tensor.dtype())));
+                                      ir::name(elements.tensor.dtype())));
 }
 
 Tensor TokenReader::scalar() {
-  Tensor tensor(dtype(), {});
+  Elements elements{Tensor(dtype(), {})};
   need("(");
-  element_into(tensor, 0);
+  element_into(elements, 0);
   need(")");
-  return tensor;
+  return elements.take();
 }
 
-void TokenReader::flat_list(Tensor& tensor) {
+void TokenReader::flat_list(Elements& elements) {
   const Token where = peek();
+  const int64_t expected = elements.tensor.count();
   need("[");
   int64_t count = 0;
   if (!is("]")) {
     do {
-      if (count == tensor.count()) error(where, fmt::format("got more elements, expected {}", tensor.count()));
-      element_into(tensor, count++);
+      if (count == expected) error(where, fmt::format("got more elements, expected {}", expected));
+      element_into(elements, count++);
     } while (eat(","));
   }
   need("]");
-  if (count != tensor.count()) error(where, fmt::format("got {} elements, expected {}", count, tensor.count()));
+  if (count != expected) error(where, fmt::format("got {} elements, expected {}", count, expected));
 }
 
-void TokenReader::nested_list(Tensor& tensor, size_t axis, int64_t& at) {
+void TokenReader::nested_list(Elements& elements, size_t axis, int64_t& at) {
   const Token where = peek();
   need("[");
-  const int64_t size = tensor.shape()[axis];
+  const std::vector<int64_t>& shape = elements.tensor.shape();
+  const int64_t size = shape[axis];
   int64_t count = 0;
   do {
     if (count++ == size) error(where, fmt::format("got more entries in axis {}, expected {}", axis, size));
-    if (axis + 1 == tensor.shape().size())
-      element_into(tensor, at++);
+    if (axis + 1 == shape.size())
+      element_into(elements, at++);
     else
-      nested_list(tensor, axis + 1, at);
+      nested_list(elements, axis + 1, at);
   } while (eat(","));
   need("]");
   if (count != size) error(where, fmt::format("got {} entries in axis {}, expected {}", count, axis, size));
 }
+
+namespace {
+
+/// `all` with every element that of `one`.
+Tensor splat(const Tensor& one, Tensor all) {
+  std::byte* bytes = all.mutable_bytes();
+  for (size_t i = 0; i < all.byte_size(); ++i) bytes[i] = one.bytes()[i % one.byte_size()];
+  all.keep_strings_of(one);
+  return all;
+}
+
+}  // namespace
 
 Tensor TokenReader::constant(const Type& type, const Token& where) {
   std::vector<int64_t> shape;
@@ -204,23 +225,18 @@ Tensor TokenReader::constant(const Type& type, const Token& where) {
     const Dim count = element_count(type.shape);
     if (count.constant() > written)
       error(where, fmt::format("got {}, expected a type with as many elements as are written", type.str()));
-    Tensor tensor(type.dtype, shape);
+    Elements elements{Tensor(type.dtype, shape)};
     if (eat("splat")) {
       need("(");
-      const Spelling spelling = element();
-      Tensor one(type.dtype, {});
-      if (!parse_element(spelling.text, one, 0))
-        error(spelling.token,
-              fmt::format("got {}, expected a number that {} can hold", spelling.text, ir::name(type.dtype)));
+      Elements one{Tensor(type.dtype, {})};
+      element_into(one, 0);
       need(")");
-      std::byte* bytes = tensor.mutable_bytes();
-      for (size_t i = 0; i < tensor.byte_size(); ++i) bytes[i] = one.bytes()[i % one.byte_size()];
-      return tensor;
+      return splat(one.take(), elements.tensor);
     }
     if (!is("[")) unexpected("a list [...], splat(...) or #hash");
     int64_t at = 0;
-    is("[", 1) && type.rank() > 0 ? nested_list(tensor, 0, at) : flat_list(tensor);
-    return tensor;
+    is("[", 1) && type.rank() > 0 ? nested_list(elements, 0, at) : flat_list(elements);
+    return elements.take();
   } catch (const Error& fault) {
     error(where, fault.what());
   }
@@ -241,9 +257,9 @@ void TokenReader::field(int64_t& value) {
 }
 
 void TokenReader::field(double& value) {
-  Tensor number(DType::f64, {});
+  Elements number{Tensor(DType::f64, {})};
   element_into(number, 0);
-  value = number.real(0);
+  value = number.tensor.real(0);
 }
 
 void TokenReader::field(Shape& value) { value = shape(std::numeric_limits<size_t>::max()); }

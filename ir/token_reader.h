@@ -60,9 +60,16 @@ class TokenReader {
     Token token;
   };
   Spelling element();
-  void element_into(Tensor& tensor, int64_t i);
-  void flat_list(Tensor& tensor);
-  void nested_list(Tensor& tensor, size_t axis, int64_t& at);
+  /// A tensor being read, element by element.
+  struct Elements {
+    Tensor tensor;
+    std::vector<std::string> texts = {};  ///< of strings, so far
+    Tensor take() { return tensor.dtype() == DType::string ? Tensor::strings(tensor.shape(), texts) : tensor; }
+  };
+  /// Stores the next element in place i; strings come in order.
+  void element_into(Elements& elements, int64_t i);
+  void flat_list(Elements& elements);
+  void nested_list(Elements& elements, size_t axis, int64_t& at);
 
   Dim dim();
   Shape shape(size_t max_size);

@@ -1,7 +1,8 @@
 // Modules in files: the text, and beside it ".weights" with the bytes of the constants that the text gives as `#hash`.
 //
 // A weights file is little-endian: "seqcwts\n", u32 version, u32 0, u64 entries; an entry is u64 hash, u32 element type
-// (the DType's number), u32 rank, i64 dims[rank], then the elements, then zeros up to a multiple of 8 bytes.
+// (the DType's number), u32 rank, i64 dims[rank], then the elements, then zeros up to a multiple of 8 bytes. Elements of
+// strings are u64 bytes, then that many: each string with a NUL behind it.
 #include <array>
 #include <bit>
 #include <cstdio>
@@ -59,8 +60,15 @@ void write_weights(std::ostream& out, const TensorRefs& tensors) {
     put(out, static_cast<uint32_t>(tensor->dtype()));
     put(out, static_cast<uint32_t>(tensor->rank()));
     for (const int64_t size : tensor->shape()) put(out, size);
-    out.write(reinterpret_cast<const char*>(tensor->bytes()), static_cast<std::streamsize>(tensor->byte_size()));
-    for (size_t i = tensor->byte_size(); i % 8 != 0; ++i) out.put(0);
+    std::string_view elements(reinterpret_cast<const char*>(tensor->bytes()), tensor->byte_size());
+    std::string texts;
+    if (tensor->dtype() == DType::string) {
+      for (int64_t i = 0; i < tensor->count(); ++i) texts.append(tensor->text(i)) += '\0';
+      put(out, uint64_t{texts.size()});
+      elements = texts;
+    }
+    out.write(elements.data(), static_cast<std::streamsize>(elements.size()));
+    for (size_t i = elements.size(); i % 8 != 0; ++i) out.put(0);
   }
 }
 
@@ -147,20 +155,41 @@ class WeightsReader {
     if (rank > kMaxTextRank)
       bad(fmt::format("entry {:016x}: got rank {}, expected at most {}", hash, rank, kMaxTextRank));
     std::vector<int64_t> shape(rank);
-    uint64_t size = size_of(static_cast<DType>(type));
+    const bool strings = static_cast<DType>(type) == DType::string;
+    uint64_t size = strings ? 1 : size_of(static_cast<DType>(type));  // of strings at least
     for (int64_t& dim : shape) {
       dim = get<int64_t>();
       // Checked before the tensor is allocated: a damaged size must not ask for terabytes.
       if (dim < 0 || __builtin_mul_overflow(size, static_cast<uint64_t>(dim), &size) || size > bytes_.size())
         bad(fmt::format("entry {:016x}: got a dim of {}, expected a tensor that fits the file", hash, dim));
     }
+    if (strings) {
+      const uint64_t least = size;
+      size = get<uint64_t>();
+      if (size < least) bad(fmt::format("entry {:016x}: got {} bytes for {} strings", hash, size, least));
+    }
     const std::string_view content = take(size);
-    Tensor result(static_cast<DType>(type), std::move(shape));
-    if (size > 0) std::memcpy(result.mutable_bytes(), content.data(), size);
+    Tensor result =
+        strings ? string_tensor(hash, content, std::move(shape)) : Tensor(static_cast<DType>(type), std::move(shape));
+    if (size > 0 && !strings) std::memcpy(result.mutable_bytes(), content.data(), size);
     take((8 - size % 8) % 8);
     if (result.hash() != hash)
       bad(fmt::format("entry {:016x}: its bytes have hash {:016x}; the file is damaged", hash, result.hash()));
     return result;
+  }
+
+  Tensor string_tensor(uint64_t hash, std::string_view content, std::vector<int64_t> shape) {
+    uint64_t count = 1;
+    for (const int64_t dim : shape) count *= static_cast<uint64_t>(dim);  // fits the file, as was checked
+    std::vector<std::string> texts;
+    for (size_t at = 0, end; at < content.size(); at = end + 1) {
+      end = content.find('\0', at);
+      if (end == std::string_view::npos) bad(fmt::format("entry {:016x}: its last string does not end", hash));
+      texts.emplace_back(content.substr(at, end - at));
+    }
+    if (texts.size() != count)
+      bad(fmt::format("entry {:016x}: got {} strings, expected {}", hash, texts.size(), count));
+    return Tensor::strings(std::move(shape), texts);
   }
 
   const std::string& path_;

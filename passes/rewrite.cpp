@@ -16,7 +16,7 @@ bool is_splat(const Value* value, double number) {
   while (const Op* broadcast = defining(value, Opcode::Broadcast)) value = broadcast->operand(0);
   if (!value->is_constant()) return false;
   const Tensor& tensor = value->constant();
-  if (tensor.count() == 0 || tensor.count() > 4096) return false;
+  if (tensor.count() == 0 || tensor.count() > 4096 || !is_arithmetic(tensor.dtype())) return false;
   const Tensor wanted = Tensor::scalar(tensor.dtype(), number);
   const size_t size = size_of(tensor.dtype());
   for (int64_t i = 0; i < tensor.count(); ++i)

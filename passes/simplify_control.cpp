@@ -30,7 +30,7 @@ bool scan_of_none(Op* op, Builder& b) {
   std::vector<Value*> values;
   for (int64_t i = 0; i < scan.carries(); ++i) values.push_back(scan.initial(i));
   for (int64_t i = 0; i < scan.outputs(); ++i)
-    values.push_back(b.broadcast(b.scalar_like(scan.output(i), 0), scan.output(i)->shape()));
+    values.push_back(b.broadcast(b.blank_like(scan.output(i)), scan.output(i)->shape()));
   replace_op(op, values);
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "ir/error.h"
 #include "runtime/files.h"
+#include "runtime/utf.h"
 
 namespace seqc::runtime {
 namespace {
@@ -37,6 +38,11 @@ struct Header {
   bool big_endian = false;
   bool fortran_order = false;
   std::vector<int64_t> shape;
+  // Of strings, which all take the same room; NULs fill what is left.
+  size_t characters = 0;
+  size_t character_size = 0;  ///< 4: code points ("U"), 1: bytes ("S")
+
+  size_t element_size() const { return type == DType::string ? characters * character_size : ir::size_of(type); }
 };
 
 /// Reads the dict in a header: keys in any order, no key twice, no others.
@@ -132,7 +138,19 @@ class HeaderReader {
         header.type = known.type;
         return;
       }
-    error(fmt::format("element type '{}' is not supported, expected a float, integer or bool type", descr));
+    if (string_type(code, header)) return;
+    if (code == "O") error("its elements are Python objects; save strings as an array of dtype str");
+    error(fmt::format("element type '{}' is not supported, expected a float, integer, bool or string type", descr));
+  }
+
+  /// "U7" or "S7".
+  static bool string_type(std::string_view code, Header& header) {
+    if (!code.starts_with('U') && !code.starts_with('S')) return false;
+    const auto [end, fault] = std::from_chars(code.data() + 1, code.data() + code.size(), header.characters);
+    if (fault != std::errc() || end != code.data() + code.size() || header.characters > (size_t{1} << 32)) return false;
+    header.type = DType::string;
+    header.character_size = code[0] == 'U' ? 4 : 1;
+    return true;
   }
 
   std::string_view text_;
@@ -182,6 +200,59 @@ void copy_elements(const char* from, const Header& header, Tensor& tensor) {
     for (size_t i = 0; i < tensor.byte_size(); ++i) to[i] = std::byte(to[i] != std::byte(0));
 }
 
+/// One string of a file, without the NULs that fill its room; nothing if it holds what is no text.
+std::optional<std::string> string_element(const char* from, const Header& header) {
+  if (header.character_size == 1) {
+    const std::string_view room(from, header.characters);
+    return std::string(room.substr(0, room.find_last_not_of('\0') + 1));
+  }
+  std::vector<uint32_t> points(header.characters);
+  if (!points.empty()) std::memcpy(points.data(), from, 4 * points.size());
+  if (header.big_endian)
+    for (uint32_t& point : points) point = __builtin_bswap32(point);
+  while (!points.empty() && points.back() == 0) points.pop_back();
+  return utf8(points);
+}
+
+Tensor string_tensor(std::string_view elements, const Header& header, const HeaderReader& whole) {
+  std::vector<std::string> texts;
+  FortranWalk walk(header.shape);
+  const size_t size = header.element_size(), count = elements.empty() ? 0 : elements.size() / size;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t at = header.fortran_order ? static_cast<size_t>(walk.next()) : i;
+    auto text = string_element(elements.data() + at * size, header);
+    if (!text) whole.error(fmt::format("string {} holds a number that is no code point", i));
+    texts.push_back(*std::move(text));
+  }
+  return Tensor::strings(header.shape, texts);
+}
+
+/// Elements of NumPy's type "U", each with room for the longest, and that type.
+std::pair<std::string, std::string> string_elements(const Tensor& tensor) {
+  std::vector<std::vector<uint32_t>> texts;
+  size_t longest = 1;  // NumPy has no strings of no characters
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    auto points = code_points(tensor.text(i));
+    if (!points)
+      fail(ErrorKind::BadInput, "string {} of {} is no UTF-8, and .npy files hold nothing else", i, tensor.type_str());
+    texts.push_back(*std::move(points));
+    longest = std::max(longest, texts.back().size());
+  }
+  std::string elements;
+  for (std::vector<uint32_t>& points : texts) {
+    points.resize(longest);
+    elements.append(reinterpret_cast<const char*>(points.data()), 4 * longest);
+  }
+  return {fmt::format("<U{}", longest), std::move(elements)};
+}
+
+/// The elements as they are, and NumPy's name of their type.
+std::pair<std::string, std::string> number_elements(const Tensor& tensor) {
+  const auto code = std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& c) { return c.type == tensor.dtype(); });
+  return {fmt::format("{}{}", code->text.back() == '1' ? '|' : '<', code->text),
+          std::string(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size())};
+}
+
 }  // namespace
 
 Tensor parse_npy(std::string_view bytes, const std::string& name) {
@@ -198,13 +269,16 @@ Tensor parse_npy(std::string_view bytes, const std::string& name) {
   const Header header = HeaderReader(bytes.substr(begin, header_size), name).read();
 
   const std::string_view elements = bytes.substr(begin + header_size);
-  uint64_t expected = ir::size_of(header.type);
+  uint64_t expected = header.element_size();
   bool overflow = false;
   for (const int64_t size : header.shape)
     overflow = __builtin_mul_overflow(expected, static_cast<uint64_t>(size), &expected) || overflow;
+  const bool any = std::find(header.shape.begin(), header.shape.end(), 0) == header.shape.end();
+  if (any && header.element_size() == 0) whole.error("its strings have room for no character");
   if (overflow || expected != elements.size())
     whole.error(fmt::format("it holds {} bytes of elements, its header says {}[{}]", elements.size(),
                             ir::name(header.type), fmt::join(header.shape, ",")));
+  if (header.type == DType::string) return string_tensor(elements, header, whole);
   Tensor tensor(header.type, header.shape);
   copy_elements(elements.data(), header, tensor);
   return tensor;
@@ -213,10 +287,9 @@ Tensor parse_npy(std::string_view bytes, const std::string& name) {
 Tensor load_npy(const std::string& path) { return parse_npy(read_file(path), path); }
 
 std::string npy_bytes(const Tensor& tensor) {
-  const auto code = std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& c) { return c.type == tensor.dtype(); });
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   code->text.back() == '1' ? '|' : '<', code->text, fmt::join(tensor.shape(), ", "),
-                                   tensor.rank() == 1 ? "," : "");
+  const auto [type, elements] = tensor.dtype() == DType::string ? string_elements(tensor) : number_elements(tensor);
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", type,
+                                   fmt::join(tensor.shape(), ", "), tensor.rank() == 1 ? "," : "");
   constexpr size_t kPrefix = 10, kAlignment = 64;
   const size_t used = kPrefix + header.size() + 1;
   header.append((kAlignment - used % kAlignment) % kAlignment, ' ');
@@ -224,7 +297,7 @@ std::string npy_bytes(const Tensor& tensor) {
   std::string bytes(kMagic);
   bytes += {'\1', '\0', static_cast<char>(header.size() & 0xff), static_cast<char>(header.size() >> 8)};
   bytes += header;
-  bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_size());
+  bytes += elements;
   return bytes;
 }
 

@@ -10,6 +10,7 @@ namespace seqc::runtime {
 
 // Versions 1 to 3, C and Fortran order, little and big endian are read; version 1, C order, little endian is written.
 // NumPy has no bf16: it is kept as two raw bytes (`<V2`), which is what arrays of the ml_dtypes package save as.
+// Strings are read from arrays of str (`U`) and of bytes (`S`), and written as str.
 
 /// Throws Error(BadInput) saying what is wrong with the file.
 ir::Tensor load_npy(const std::string& path);

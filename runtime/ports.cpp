@@ -10,7 +10,8 @@
 namespace seqc::runtime {
 namespace {
 
-static_assert(static_cast<int>(ir::DType::f16) == SEQC_F16 && static_cast<int>(ir::DType::boolean) == SEQC_BOOL,
+static_assert(static_cast<int>(ir::DType::f16) == SEQC_F16 && static_cast<int>(ir::DType::boolean) == SEQC_BOOL &&
+                  static_cast<int>(ir::DType::string) == SEQC_STRING,
               "element types are numbered alike");
 
 std::string str(const seqc_tensor& tensor) {

@@ -39,7 +39,10 @@ typedef enum seqc_dtype {
   SEQC_U16,
   SEQC_U32,
   SEQC_U64,
-  SEQC_BOOL /* one byte, 0 or 1 */
+  SEQC_BOOL, /* one byte, 0 or 1 */
+  /* A const char* to text (in UTF-8, as a rule) that ends in NUL; never NULL. Models move strings and make none: those of
+   * outputs are the caller's own, from the inputs, or live as long as the model's code. */
+  SEQC_STRING
 } seqc_dtype;
 
 /* A dense row-major tensor. */

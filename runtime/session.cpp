@@ -15,13 +15,13 @@ std::vector<seqc_tensor> views(const std::vector<ir::Tensor>& tensors) {
   return result;
 }
 
-/// The part of an output that a run filled.
-ir::Tensor shrunk(ir::Tensor tensor, const seqc_tensor& filled) {
+/// The part of an output that a run filled; strings that outlive inputs and program.
+ir::Tensor finished(ir::Tensor tensor, const seqc_tensor& filled) {
   const std::vector<int64_t> shape(filled.shape, filled.shape + filled.rank);
-  if (shape == tensor.shape()) return tensor;
+  if (shape == tensor.shape()) return tensor.with_own_strings();
   ir::Tensor result(tensor.dtype(), shape);
   std::memcpy(result.mutable_bytes(), tensor.bytes(), result.byte_size());
-  return result;
+  return result.with_own_strings();
 }
 
 std::string dims_text(const ir::DimBindings& dims) {
@@ -58,7 +58,7 @@ std::vector<ir::Tensor> Session::run(const std::vector<ir::Tensor>& inputs) {
          "input \"{}\": got another value than the program was compiled for; compile the model again for this one",
          program_->inputs()[static_cast<size_t>(SEQC_STATUS_INPUT(status))].name);
   SEQC_CHECK(status == SEQC_OK, "run after prepare gave status {}", status);
-  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = shrunk(std::move(outputs[i]), output_views[i]);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = finished(std::move(outputs[i]), output_views[i]);
   return outputs;
 }
 

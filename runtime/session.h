@@ -31,7 +31,8 @@ class Session {
 
   /// Runs with inputs of the types that were prepared and outputs with memory for output_types(). Returns SEQC_OK, or a
   /// status (see seqc.h) when an input is not as prepared; then nothing is written. Where the run decides an output's
-  /// shape, it is written into `outputs`. Allocates and locks nothing.
+  /// shape, it is written into `outputs`. Strings in outputs are pointers to those of the inputs and of the program.
+  /// Allocates and locks nothing.
   int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs) noexcept;
 
   const Program& program() const { return *program_; }

@@ -27,7 +27,7 @@ Value* BranchSizes::padded(Builder& b, Value* value, size_t result) const {
     hi[open.axis] = open.most - value->shape()[open.axis];
     any = true;
   }
-  return any ? b.emit(Opcode::Pad, {value, b.scalar_like(value, 0)}, ir::PadAttr{lo, hi}) : value;
+  return any ? b.emit(Opcode::Pad, {value, b.blank_like(value)}, ir::PadAttr{lo, hi}) : value;
 }
 
 Value* BranchSizes::sizes(Builder& b, const std::vector<Value*>& values) const {

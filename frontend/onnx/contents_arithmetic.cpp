@@ -166,7 +166,7 @@ bool where(Node& node) {
 
 bool cast(Node& node) {
   if (node.opset() < 6) return false;  // names the type in words
-  const DType to = element_type(static_cast<int>(node.required_integer("to")), node.where());
+  const DType to = number_type(static_cast<int>(node.required_integer("to")), node.where());
   node.ignore_attribute("saturate");
   if (to != DType::boolean) return apply(node, 1, to, [](const auto& v) -> MaybeDim { return *v[0]; });
   return apply(node, 1, to, [](const auto& v) { return invert(equal(*v[0], Dim(0))); });

@@ -155,7 +155,7 @@ void CoverageLog::collect_types(const onnx::GraphProto& graph) {
       try {
         types_[info.name()] = {element_type(info.type().tensor_type().elem_type(), ""), *shape};
       } catch (const Error&) {
-        // Strings and the like stay unknown.
+        // Types that no tensor of ours has stay unknown.
       }
     }
   }

@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/coverage_pb.h"
 #include "frontend/onnx/reader_pb.h"
+#include "frontend/onnx/strings.h"
 
 namespace seqc::frontend {
 namespace {
@@ -159,6 +160,7 @@ void run_operator(Node& node, const onnx::NodeProto& proto) {
                      domain.empty() ? "opset" : "domain " + domain + ", version", node.opset(),
                      reason.empty() ? "" : ": ", reason);
   }
+  require_moved_strings(node, domain);
   entry->import(node);
   node.check_complete();
 }

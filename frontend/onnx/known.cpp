@@ -102,7 +102,7 @@ std::optional<Tensor> to_tensor(const Contents& contents) {
 }
 
 std::optional<Contents> to_contents(const Tensor& tensor) {
-  if (tensor.count() > kMaxContents) return std::nullopt;
+  if (tensor.count() > kMaxContents || !ir::is_arithmetic(tensor.dtype())) return std::nullopt;
   Contents contents{tensor.dtype(), tensor.shape(), {}};
   for (int64_t i = 0; i < tensor.count(); ++i) {
     if (ir::is_float(tensor.dtype())) {

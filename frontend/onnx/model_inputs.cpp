@@ -189,9 +189,12 @@ class InputBinder {
       for (const Dim& dim : *declared) type.shape.push_back(dim.substitute(bindings_));
     }
     check_size(type, where);
-    if (const auto it = options_.input_values.find(port.name); it != options_.input_values.end())
+    if (const auto it = options_.input_values.find(port.name); it != options_.input_values.end()) {
+      if (!ir::is_arithmetic(type.dtype))
+        fail(ErrorKind::Unsupported, "{}: strings cannot be given a fixed value", where);
       if (it->second.dtype() != type.dtype)
         fail(ErrorKind::BadInput, "{}: got the value {}, expected {}", where, it->second.type_str(), type.str());
+    }
     return type;
   }
 

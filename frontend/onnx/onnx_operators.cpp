@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/graph.h"
 #include "frontend/onnx/operator_support.h"
+#include "frontend/onnx/strings.h"
 
 namespace seqc::frontend {
 namespace {
@@ -231,6 +232,7 @@ OperatorSupport support_of(std::string_view domain, std::string_view name, std::
   row.domain = domain;
   row.versions = std::move(versions);
   const int64_t newest = domain.empty() ? kNewestOpset : row.versions.back();
+  row.moves_strings = moves_strings(domain, name);
   if (const OperatorEntry* entry = find_operator(domain, name, newest)) {
     row.kind = OperatorSupport::Kind::Imported;
     row.since = newest;

@@ -19,8 +19,9 @@ struct OperatorSupport {
   std::string name, domain;       ///< domain "" is ONNX's own
   std::vector<int64_t> versions;  ///< opsets (of the domain) that introduced or changed it
   Kind kind = Kind::Refused;
-  int64_t since = 0;  ///< the first opset in which it is supported
-  std::string note;   ///< what of it is refused, or why it is
+  int64_t since = 0;           ///< the first opset in which it is supported
+  bool moves_strings = false;  ///< takes tensors of strings
+  std::string note;            ///< what of it is refused, or why it is
 };
 
 /// Every operator of ONNX up to kNewestOpset and of ai.onnx.preview.training, and those of other domains that are

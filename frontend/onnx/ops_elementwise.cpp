@@ -160,13 +160,13 @@ void import_clip(Node& node) {
 }
 
 DType cast_target(Node& node) {
-  if (node.opset() >= 6) return element_type(static_cast<int>(node.required_integer("to")), node.where());
+  if (node.opset() >= 6) return number_type(static_cast<int>(node.required_integer("to")), node.where());
   const std::string to = node.text("to", "");  // opset 1 spelled it out
   onnx::TensorProto::DataType type = onnx::TensorProto::UNDEFINED;
   std::string upper = to;
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
   if (!onnx::TensorProto::DataType_Parse(upper, &type)) node.bad("attribute to is \"{}\", expected a type", to);
-  return element_type(type, node.where());
+  return number_type(type, node.where());
 }
 
 void import_cast(Node& node) {

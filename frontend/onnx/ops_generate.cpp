@@ -9,6 +9,14 @@
 namespace seqc::frontend {
 namespace {
 
+Tensor strings(const Node& node, std::vector<int64_t> shape, const std::vector<std::string>& values) {
+  try {
+    return Tensor::strings(std::move(shape), values);
+  } catch (const Error& error) {
+    node.bad("{}", error.what());
+  }
+}
+
 void import_constant(Node& node) {
   Builder& b = node.builder();
   std::vector<Tensor> forms;
@@ -23,8 +31,12 @@ void import_constant(Node& node) {
     const auto values = node.reals("value_floats");
     forms.push_back(Tensor::f32({static_cast<int64_t>(values.size())}, values));
   }
-  for (const char* name : {"value_string", "value_strings", "sparse_value"})
-    if (node.has_attribute(name)) node.unsupported("attribute {} is not supported", name);
+  if (node.has_attribute("value_string")) forms.push_back(strings(node, {}, {node.text("value_string", "")}));
+  if (node.has_attribute("value_strings")) {
+    const auto values = node.texts("value_strings");
+    forms.push_back(strings(node, {static_cast<int64_t>(values.size())}, values));
+  }
+  if (node.has_attribute("sparse_value")) node.unsupported("attribute sparse_value is not supported");
   if (forms.size() != 1) node.bad("got {} value attributes, expected one", forms.size());
   node.set_output(0, b.constant(std::move(forms[0]), node.output_name(0)));
 }
@@ -33,6 +45,7 @@ void import_constant_of_shape(Node& node) {
   Builder& b = node.builder();
   const Tensor value = node.has_attribute("value") ? node.tensor("value") : Tensor(DType::f32, {1});
   if (value.count() != 1) node.bad("attribute value is {}, expected one element", value.type_str());
+  if (!ir::is_arithmetic(value.dtype())) node.bad("attribute value is {}, expected a number", value.type_str());
   const Shape shape = required_shape(node, 0, "input");
   for (const Dim& dim : shape)
     if (dim.is_constant() && dim.constant() < 0) node.bad("the shape {} holds a negative dim", str(shape));
@@ -82,7 +95,7 @@ void import_eye_like(Node& node) {
   node.item(0);
   if (type.rank() != 2) node.bad("input is {}, expected rank 2", type.str());
   const DType result = node.has_attribute("dtype")
-                           ? element_type(static_cast<int>(node.required_integer("dtype")), node.where())
+                           ? number_type(static_cast<int>(node.required_integer("dtype")), node.where())
                            : type.dtype;
   Value* on = b.eq(diagonal_number(b, type.shape), b.scalar(DType::i64, static_cast<double>(node.integer("k", 0))));
   node.set_output(0, b.cast(on, result));
@@ -96,7 +109,7 @@ void import_trilu(Node& node) {
   Value* k = node.has_input(1) ? as_scalar(node, node.input(1, "k"), "k") : b.scalar(DType::i64, 0);
   Value* number = diagonal_number(b, x->shape());
   Value* inside = upper ? b.ge(number, k) : b.le(number, k);
-  node.set_output(0, b.select(inside, x, b.scalar_like(x, 0)));
+  node.set_output(0, b.select(inside, x, b.blank_like(x)));
 }
 
 /// on_value where the position along `axis` is the index, off_value elsewhere; negative indices count from the end.

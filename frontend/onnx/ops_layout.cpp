@@ -126,18 +126,18 @@ void import_pad(Node& node) {
   read_pads(node, x->rank(), lo, hi);
   Value* fill = nullptr;
   if (node.opset() < 11)
-    fill = b.scalar_like(x, node.real("value", 0));
+    fill = ir::is_arithmetic(x->dtype()) ? b.scalar_like(x, node.real("value", 0)) : b.blank_like(x);
   else if (node.has_input(2))
     fill = as_scalar(node, node.input(2, "constant_value"), "constant_value");
   else
-    fill = b.scalar_like(x, 0);
+    fill = b.blank_like(x);
   x = crop(node, x, lo, hi);
   bool none = true;
   for (size_t i = 0; i < lo.size(); ++i) none = none && lo[i] == Dim(0) && hi[i] == Dim(0);
   node.set_output(0, none ? x : b.emit(Opcode::Pad, {x, fill}, ir::PadAttr{lo, hi, mode}));
 }
 
-/// Cuts or adds zeros on both sides; an odd element is cut or added at the end.
+/// Cuts or adds zeros (or empty strings) on both sides; an odd element is cut or added at the end.
 void import_center_crop_pad(Node& node) {
   Builder& b = node.builder();
   Value* x = node.input(0, "input_data");
@@ -162,7 +162,7 @@ void import_center_crop_pad(Node& node) {
                                                 wanted[i].str(), x->shape()[axis].str()));
     }
   }
-  node.set_output(0, b.emit(Opcode::Pad, {x, b.scalar_like(x, 0)}, ir::PadAttr{lo, hi, ir::PadMode::Constant}));
+  node.set_output(0, b.emit(Opcode::Pad, {x, b.blank_like(x)}, ir::PadAttr{lo, hi, ir::PadMode::Constant}));
 }
 
 /// [N, C, H, W] with C as (block, block, c) or (c, block, block).

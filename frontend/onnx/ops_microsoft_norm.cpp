@@ -27,7 +27,7 @@ void import_simplified(Node& node) {
   Value *x = node.input(0, "X"), *scale = node.input(1, "scale");
   const int64_t axis = node.axis(node.integer("axis", -1), x->rank());
   const double epsilon = node.real("epsilon", 1e-5f);
-  const DType stash = element_type(static_cast<int>(node.integer("stash_type", 1)), node.where());
+  const DType stash = number_type(static_cast<int>(node.integer("stash_type", 1)), node.where());
   const Normalized n = normalized(b, b.cast(x, stash), axis_range(axis, x->rank()), epsilon, false);
   node.set_output(0, elementwise(node, Opcode::Mul, b.cast(n.y, scale->dtype()), scale));
   node.set_output(1, n.inverse);

@@ -34,8 +34,7 @@ void import_layer_normalization(Node& node) {
   const DType type = x->dtype();
   const int64_t axis = node.axis(node.integer("axis", -1), x->rank());
   const double epsilon = node.real("epsilon", 1e-5f);
-  const DType stash =
-      element_type(static_cast<int>(node.integer("stash_type", onnx::TensorProto::FLOAT)), node.where());
+  const DType stash = number_type(static_cast<int>(node.integer("stash_type", onnx::TensorProto::FLOAT)), node.where());
   x = b.cast(x, stash);
   const Moments m = moments(b, x, axis_range(axis, x->rank()));
   Value* inverse = inverse_deviation(b, m.variance, epsilon);
@@ -130,7 +129,7 @@ void import_group_normalization(Node& node) {
   require_channels(node, x);
   const DType type = x->dtype();
   const DType stash =
-      node.opset() < 21 ? type : element_type(static_cast<int>(node.integer("stash_type", 1)), node.where());
+      node.opset() < 21 ? type : number_type(static_cast<int>(node.integer("stash_type", 1)), node.where());
   const int64_t groups = node.required_integer("num_groups");
   const double epsilon = node.real("epsilon", 1e-5f);
   if (groups < 1) node.bad("attribute num_groups is {}, expected 1 or more", groups);

@@ -81,7 +81,7 @@ void import_quantize(Node& node) {
   node.ignore_attribute("saturate");  // for 8-bit floats only
   DType type = zero_point ? zero_point->dtype() : DType::u8;
   if (const int64_t named = node.opset() < 21 ? 0 : node.integer("output_dtype", 0); named != 0) {
-    const DType wanted = element_type(static_cast<int>(named), node.where());
+    const DType wanted = number_type(static_cast<int>(named), node.where());
     if (zero_point && wanted != type)
       node.bad("output_dtype is {}, expected {} as y_zero_point", ir::name(wanted), ir::name(type));
     type = wanted;

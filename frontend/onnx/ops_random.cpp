@@ -23,7 +23,7 @@ Type random_type(Node& node, bool like) {
     }
   }
   if (!like || node.has_attribute("dtype"))
-    type.dtype = element_type(static_cast<int>(node.integer("dtype", 1)), node.where());
+    type.dtype = number_type(static_cast<int>(node.integer("dtype", 1)), node.where());
   if (!ir::is_float(type.dtype)) node.bad("its result would be {}, expected floats", type.str());
   return type;
 }
@@ -73,7 +73,7 @@ void import_bernoulli(Node& node) {
   Value* p = node.input(0, "input");
   if (!ir::is_float(p->dtype())) node.bad("input is {}, expected floats", p->type().str());
   const DType type =
-      node.has_attribute("dtype") ? element_type(static_cast<int>(node.integer("dtype", 1)), node.where()) : p->dtype();
+      node.has_attribute("dtype") ? number_type(static_cast<int>(node.integer("dtype", 1)), node.where()) : p->dtype();
   Value* u = RandomDraws(node).uniform(p->shape(), p->dtype());
   node.set_output(0, b.cast(b.lt(u, b.cast(p, u->dtype())), type));
 }
@@ -87,7 +87,7 @@ void import_multinomial(Node& node) {
   if (!ir::is_float(x->dtype())) node.bad("input is {}, expected floats", x->type().str());
   const int64_t samples = node.integer("sample_size", 1), dtype = node.integer("dtype", 6);
   if (samples < 0) node.bad("attribute sample_size is {}", samples);
-  const DType type = element_type(static_cast<int>(dtype), node.where());
+  const DType type = number_type(static_cast<int>(dtype), node.where());
   if (type != DType::i32 && type != DType::i64)
     node.bad("attribute dtype asks for {}, expected i32 or i64", ir::name(type));
   const Dim rows = x->shape()[0], classes = x->shape()[1];

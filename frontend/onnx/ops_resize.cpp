@@ -233,6 +233,8 @@ std::vector<ResizeAxis> shrinking_first(const std::vector<ResizeAxis>& axes) {
 void resize(Node& node, Value* x, const ResizeMethod& method, std::vector<ResizeAxis> axes, double extrapolation) {
   Builder& b = node.builder();
   const DType type = x->dtype();
+  if (!ir::is_arithmetic(type) && method.mode != ResizeMode::Nearest)
+    node.unsupported("X is {}: strings are moved only, in mode nearest", x->type().str());
   std::erase_if(axes, [&](const ResizeAxis& axis) { return is_unchanged(method, axis); });
   for (const ResizeAxis& axis : axes)
     if (axis.in == Dim(0) && !(axis.out == Dim(0)))
@@ -253,6 +255,8 @@ void resize(Node& node, Value* x, const ResizeMethod& method, std::vector<Resize
     Value* here = along_axis(b, taps.outside, axis.axis, x->rank());
     outside = outside ? b.emit(Opcode::Or, {outside, here}) : here;
   }
+  if (outside && !ir::is_arithmetic(type))
+    node.unsupported("X is {}: extrapolation_value is no string", x->type().str());
   if (outside) x = b.select(outside, b.scalar_like(x, extrapolation), x);
   node.set_output(0, weighted ? to_type(b, x, type) : x);
 }

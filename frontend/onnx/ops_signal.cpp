@@ -98,7 +98,7 @@ void import_mel_weights(Node& node) {
   const double rate = known_number(node, 2, "sample_rate");
   const double low = hertz_to_mel(known_number(node, 3, "lower_edge_hertz"));
   const double high = hertz_to_mel(known_number(node, 4, "upper_edge_hertz"));
-  const DType type = element_type(static_cast<int>(node.integer("output_datatype", 1)), node.where());
+  const DType type = number_type(static_cast<int>(node.integer("output_datatype", 1)), node.where());
   if (bands < 0 || length < 1 || bands > (1 << 20) || length > (1 << 30) || !(rate > 0))
     node.bad("num_mel_bins is {}, dft_length {}, sample_rate {}: expected positive numbers", bands, length, rate);
   const int64_t bins = length / 2 + 1;

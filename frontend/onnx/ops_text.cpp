@@ -24,7 +24,7 @@ struct Pool {
 
 Pool read_pool(Node& node) {
   if (node.has_attribute("pool_strings"))
-    node.unsupported("attribute pool_strings is not supported: no tensor holds strings");
+    node.unsupported("attribute pool_strings is not supported: strings are moved, and nothing else");
   for (const char* name :
        {"min_gram_length", "max_gram_length", "max_skip_count", "mode", "ngram_counts", "ngram_indexes", "pool_int64s"})
     if (!node.has_attribute(name)) node.bad("attribute {} is missing", name);

@@ -42,6 +42,8 @@ class ExternalData {
 
 /// The element type, or Error(Unsupported) naming the ONNX type; `where` opens the message.
 ir::DType element_type(int onnx_type, const std::string& where);
+/// The same for attributes that name a type to compute with: refuses strings.
+ir::DType number_type(int onnx_type, const std::string& where);
 onnx::TensorProto::DataType onnx_type(ir::DType type);
 /// "FLOAT", "STRING", ... or the number.
 std::string element_type_name(int onnx_type);

@@ -8,7 +8,7 @@ struct RefusedOperator {
   std::string_view name, reason, domain = "";
 };
 
-constexpr std::string_view kStrings = "tensors of strings do not occur in compiled code";
+constexpr std::string_view kStrings = "strings are moved, and nothing else";
 
 constexpr RefusedOperator kRefused[] = {
     {"ImageDecoder", "decodes files; give the decoded image as the input"},

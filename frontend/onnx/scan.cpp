@@ -74,14 +74,13 @@ ir::Op* build_scan(Node& node, Builder& b, const ScanParts& parts, std::vector<V
       results.push_back(tensor_result(node, inner, item, "a result of the body"));
     for (size_t i = 0; i < parts.states; ++i) require_carry(node, i, states[i]->type(), results[i]);
     for (size_t i = 0; goes_on && i < results.size(); ++i)
-      results[i] =
-          inner.select(goes_on, results[i], i < parts.states ? arguments[i] : inner.scalar_like(results[i], 0));
+      results[i] = inner.select(goes_on, results[i], i < parts.states ? arguments[i] : inner.blank_like(results[i]));
     return region_results(node, inner, results);
   };
   return b.scan(steps, states, scanned, body, reverse);
 }
 
-/// One sequence of a batch. With `length`, later steps leave the states and emit zeros; what goes backwards starts at
+/// One sequence of a batch. With `length`, later steps leave the states and emit zeros (or empty strings); what goes backwards starts at
 /// the last step of the sequence.
 ir::Op* scan_row(Node& node, Builder& b, const ScanParts& parts, std::vector<Value*> states,
                  std::vector<Value*> scanned, const std::vector<bool>& reverse, Value* length) {

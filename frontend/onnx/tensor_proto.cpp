@@ -18,11 +18,11 @@ struct TypeRow {
   DType type;
 };
 constexpr TypeRow kTypes[] = {
-    {TensorProto::FLOAT, DType::f32},     {TensorProto::DOUBLE, DType::f64}, {TensorProto::FLOAT16, DType::f16},
-    {TensorProto::BFLOAT16, DType::bf16}, {TensorProto::INT8, DType::i8},    {TensorProto::INT16, DType::i16},
-    {TensorProto::INT32, DType::i32},     {TensorProto::INT64, DType::i64},  {TensorProto::UINT8, DType::u8},
-    {TensorProto::UINT16, DType::u16},    {TensorProto::UINT32, DType::u32}, {TensorProto::UINT64, DType::u64},
-    {TensorProto::BOOL, DType::boolean},
+    {TensorProto::FLOAT, DType::f32},     {TensorProto::DOUBLE, DType::f64},    {TensorProto::FLOAT16, DType::f16},
+    {TensorProto::BFLOAT16, DType::bf16}, {TensorProto::INT8, DType::i8},       {TensorProto::INT16, DType::i16},
+    {TensorProto::INT32, DType::i32},     {TensorProto::INT64, DType::i64},     {TensorProto::UINT8, DType::u8},
+    {TensorProto::UINT16, DType::u16},    {TensorProto::UINT32, DType::u32},    {TensorProto::UINT64, DType::u64},
+    {TensorProto::BOOL, DType::boolean},  {TensorProto::STRING, DType::string},
 };
 
 [[noreturn]] void wrong_count(const std::string& where, const Tensor& tensor, int64_t got) {
@@ -42,6 +42,15 @@ void copy_bits(const Field& field, Tensor& tensor, const std::string& where) {
   for (int i = 0; i < field.size(); ++i) out[i] = static_cast<T>(field[i]);
 }
 
+void copy_strings(const TensorProto& proto, Tensor& tensor, const std::string& where) {
+  if (proto.string_data_size() != tensor.count()) wrong_count(where, tensor, proto.string_data_size());
+  try {
+    tensor = Tensor::strings(tensor.shape(), {proto.string_data().begin(), proto.string_data().end()});
+  } catch (const Error& error) {
+    fail(error.kind(), "{}: {}", where, error.what());
+  }
+}
+
 /// The typed fields that ONNX prescribes for each element type.
 void copy_typed(const TensorProto& proto, Tensor& tensor, const std::string& where) {
   switch (tensor.dtype()) {
@@ -58,6 +67,7 @@ void copy_typed(const TensorProto& proto, Tensor& tensor, const std::string& whe
     case DType::u8:
     case DType::u16:
     case DType::boolean: return copy_integers(proto.int32_data(), tensor, where);
+    case DType::string: return copy_strings(proto, tensor, where);
   }
 }
 
@@ -107,11 +117,21 @@ DType element_type(int onnx_type, const std::string& where) {
   fail(ErrorKind::Unsupported, "{}: element type {} is not supported", where, element_type_name(onnx_type));
 }
 
+DType number_type(int onnx_type, const std::string& where) {
+  const DType type = element_type(onnx_type, where);
+  if (!ir::is_arithmetic(type))
+    fail(ErrorKind::Unsupported, "{}: element type {} is not supported here: strings are moved, and nothing else",
+         where, element_type_name(onnx_type));
+  return type;
+}
+
 Tensor decode_tensor(const TensorProto& proto, ExternalData* external, const std::string& where) {
   const DType type = element_type(proto.data_type(), where);
   if (proto.has_segment()) fail(ErrorKind::Unsupported, "{}: tensors in segments are not supported", where);
   const size_t size = checked_size(proto, type, where);
   const bool elsewhere = proto.data_location() == TensorProto::EXTERNAL;
+  if (type == DType::string && (elsewhere || proto.has_raw_data()))
+    fail(ErrorKind::BadInput, "{}: strings are not allowed in raw or external data, expected string_data", where);
   std::span<const std::byte> raw;
   if (elsewhere) {
     if (!external) fail(ErrorKind::BadInput, "{}: external data is allowed in models only", where);
@@ -148,7 +168,10 @@ void save_tensor_proto(const std::string& path, const Tensor& tensor, const std:
   if (tensor.byte_size() >= (size_t{1} << 31) - 4096)
     fail(ErrorKind::BadInput, "{}: {} is more than a tensor file can hold (2 GiB, a limit of protobuf)", path,
          tensor.type_str());
-  proto.set_raw_data(tensor.bytes(), tensor.byte_size());
+  if (tensor.dtype() == DType::string)
+    for (int64_t i = 0; i < tensor.count(); ++i) proto.add_string_data(std::string(tensor.text(i)));
+  else
+    proto.set_raw_data(tensor.bytes(), tensor.byte_size());
   const std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary, std::ios::binary);

@@ -62,7 +62,10 @@ inline bool contains(const Error& error, std::string_view part) {
 inline std::string find_difference(const Tensor& got, const Tensor& want, double rtol, double atol) {
   if (got.dtype() != want.dtype() || got.shape() != want.shape())
     return fmt::format("got {}, expected {}", got.type_str(), want.type_str());
-  for (int64_t i = 0; i < want.count(); ++i) {
+  for (int64_t i = 0; want.dtype() == DType::string && i < want.count(); ++i)
+    if (got.text(i) != want.text(i))
+      return fmt::format("element {} is \"{}\", expected \"{}\"", i, got.text(i), want.text(i));
+  for (int64_t i = 0; want.dtype() != DType::string && i < want.count(); ++i) {
     const double a = got.real(i), b = want.real(i);
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     if (!(std::fabs(a - b) <= atol + rtol * std::fabs(b))) return fmt::format("element {} is {}, expected {}", i, a, b);

@@ -19,10 +19,11 @@ TEST_CASE("element types have names and sizes") {
   for (int i = 0; i < kDTypeCount; ++i) {
     const auto type = static_cast<DType>(i);
     CHECK(parse_dtype(name(type)) == type);
-    CHECK(is_float(type) + is_integer(type) + (type == DType::boolean) == 1);
+    CHECK(is_float(type) + is_integer(type) + (type == DType::boolean) + (type == DType::string) == 1);
+    CHECK(is_arithmetic(type) == (type != DType::string));
     bytes += size_of(type);
   }
-  CHECK(bytes == 2 + 2 + 4 + 8 + 2 * (1 + 2 + 4 + 8) + 1);
+  CHECK(bytes == 2 + 2 + 4 + 8 + 2 * (1 + 2 + 4 + 8) + 1 + 8);
   CHECK_FALSE(parse_dtype("float").has_value());
 }
 
@@ -73,6 +74,7 @@ TEST_CASE("f16 and bf16 widen exactly and narrow to the nearest, halves to even"
 TEST_CASE("tensors hold typed elements") {
   for (int i = 0; i < kDTypeCount; ++i) {
     const auto type = static_cast<DType>(i);
+    if (!is_arithmetic(type)) continue;
     Tensor tensor(type, {2, 3});
     CHECK(tensor.count() == 6);
     CHECK(tensor.byte_size() == 6 * size_of(type));

@@ -59,6 +59,7 @@ class Evaluation {
   Bound of(const Value* value) {
     if (!value->is_constant()) return bounds_.at(value);
     Bound bound;
+    if (!is_arithmetic(value->dtype())) return bound;
     for (int64_t i = 0; i < value->constant().count(); ++i)
       if (const double size = std::abs(value->constant().real(i)); std::isfinite(size))
         bound.size = std::max(bound.size, size);

@@ -33,6 +33,7 @@ constexpr std::array<TypePair, ir::kDTypeCount> kTypes = {{
     {DType::u32, onnx::TensorProto::UINT32},
     {DType::u64, onnx::TensorProto::UINT64},
     {DType::boolean, onnx::TensorProto::BOOL},
+    {DType::string, onnx::TensorProto::STRING},
 }};
 
 void set_type(onnx::ValueInfoProto& info, std::string_view name, DType type, const ModelShape& shape) {
@@ -64,6 +65,10 @@ bool copy_typed(const onnx::TensorProto& proto, Tensor& tensor) {
     case DType::boolean: return copy_field<uint8_t>(proto.int32_data(), tensor);
     case DType::u32: return copy_field<uint32_t>(proto.uint64_data(), tensor);
     case DType::u64: return copy_field<uint64_t>(proto.uint64_data(), tensor);
+    case DType::string:
+      if (proto.string_data_size() != tensor.count()) return false;
+      tensor = Tensor::strings(tensor.shape(), {proto.string_data().begin(), proto.string_data().end()});
+      return true;
   }
   return false;
 }
@@ -84,6 +89,7 @@ void fill_typed(onnx::TensorProto& proto, const Tensor& value) {
       case DType::u8:
       case DType::u16:
       case DType::boolean: proto.add_int32_data(static_cast<int32_t>(value.integer(i))); break;
+      case DType::string: proto.add_string_data(std::string(value.text(i))); break;
     }
   }
 }
@@ -331,7 +337,7 @@ onnx::TensorProto tensor_proto(std::string_view name, const Tensor& value, bool 
   proto.set_name(std::string(name));
   proto.set_data_type(onnx_type(value.dtype()));
   for (const int64_t size : value.shape()) proto.add_dims(size);
-  if (raw) {
+  if (raw && value.dtype() != DType::string) {
     proto.set_raw_data(std::string(reinterpret_cast<const char*>(value.bytes()), value.byte_size()));
   } else {
     fill_typed(proto, value);

@@ -19,6 +19,13 @@ int64_t Random::integer(int64_t low, int64_t high) {
 
 ir::Tensor random_tensor(ir::DType type, std::vector<int64_t> shape, Random& random) {
   ir::Tensor tensor(type, std::move(shape));
+  if (type == ir::DType::string) {
+    std::vector<std::string> words(static_cast<size_t>(tensor.count()));
+    for (std::string& word : words)
+      for (int64_t letters = random.integer(0, 5); letters > 0; --letters)
+        word += static_cast<char>(random.integer('a', 'e'));
+    return ir::Tensor::strings(tensor.shape(), words);
+  }
   for (int64_t i = 0; i < tensor.count(); ++i) {
     if (ir::is_float(type))
       tensor.set_real(i, random.uniform(-1, 1));

@@ -58,7 +58,7 @@ std::optional<std::vector<ir::Tensor>> try_run_model(const seqc_model& model, co
     ir::Tensor filled(results[i].dtype(), {out[i].shape, out[i].shape + out[i].rank});
     REQUIRE(filled.count() <= results[i].count());
     std::memcpy(filled.mutable_bytes(), results[i].bytes(), filled.byte_size());
-    results[i] = filled;
+    results[i] = filled.with_own_strings();
   }
   return results;
 }

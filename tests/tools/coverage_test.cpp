@@ -130,19 +130,18 @@ TEST_CASE("seqc inspect --coverage: a model that compiles, and faults of the mod
   model.input("x", DType::f32, {2}).output("y", DType::f32, {2}).node("Add", {"x", "s"}, {"y"}).name("sum");
   model.node("Neg", {"x"}, {"z"}).name("neg");
   model.output("z", DType::f32, {2});
-  model.input("words", DType::f32, {2});
+  model.input("waves", DType::f32, {2});
   auto proto = model.build();
-  auto* strings = proto.mutable_graph()->add_initializer();
-  strings->set_name("s"), strings->set_data_type(onnx::TensorProto::STRING), strings->add_dims(1),
-      strings->add_string_data("a");
+  auto* complex = proto.mutable_graph()->add_initializer();
+  complex->set_name("s"), complex->set_data_type(onnx::TensorProto::COMPLEX64), complex->add_dims(0);
   proto.mutable_graph()->mutable_input(1)->mutable_type()->mutable_tensor_type()->set_elem_type(
-      onnx::TensorProto::STRING);
+      onnx::TensorProto::COMPLEX64);
   write_file(folder / "m.onnx", proto.SerializeAsString());
   const ToolResult bad = run_seqc({"inspect", "--coverage", (folder / "m.onnx").string(), "--json"});
   CHECK(bad.exit_code == 1);
   const json report = json::parse(bad.out);
   REQUIRE(report["faults"].size() == 2);
-  CHECK(has(report["faults"][0], "input \"words\""));
+  CHECK(has(report["faults"][0], "input \"waves\""));
   CHECK(has(report["faults"][1], "initializer \"s\""));
   CHECK(node(report, "neg")["state"] == "compiled");
   CHECK(node(report, "sum")["state"] == "not reached");
@@ -169,6 +168,8 @@ TEST_CASE("seqc inspect --operators: the table in frontend/onnx/OPERATORS.md") {
   CHECK(row("LSTM")["versions"] == std::vector<int>{1, 7, 14, 22});
   CHECK(row("Scan")["since"] == 8);
   CHECK(row("StringNormalizer")["support"] == "refused");
+  CHECK(row("Gather")["strings"] == true);
+  CHECK(row("Unique")["strings"] == false);
   CHECK(run_seqc({"inspect", "--operators", "m.onnx"}).exit_code == 2);
   CHECK(run_seqc({"inspect"}).exit_code == 2);
 }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "ir/text.h"
+
 namespace seqc::tools {
 namespace {
 
@@ -29,11 +31,22 @@ std::string element(const Tensor& tensor, int64_t i) {
   return ir::is_float(tensor.dtype()) ? fmt::format("{:g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
 }
 
+/// Strings are equal or not.
+std::string string_difference(const Tensor& got, const Tensor& want) {
+  int64_t first = -1, wrong = 0;
+  for (int64_t i = 0; i < want.count(); ++i)
+    if (got.text(i) != want.text(i) && wrong++ == 0) first = i;
+  if (wrong == 0) return "";
+  return fmt::format("{}: got {}, expected {}; {} of {} elements differ", index_text(want.shape(), first),
+                     ir::quoted(got.text(first)), ir::quoted(want.text(first)), wrong, want.count());
+}
+
 }  // namespace
 
 std::string difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
   if (got.dtype() != want.dtype() || got.shape() != want.shape())
     return fmt::format("got {}, expected {}", got.type_str(), want.type_str());
+  if (want.dtype() == ir::DType::string) return string_difference(got, want);
   const bool real = ir::is_float(want.dtype());
   int64_t first = -1, wrong = 0;
   double largest = 0;

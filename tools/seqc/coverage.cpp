@@ -109,7 +109,8 @@ void try_whole(const std::string& model, const runtime::CompileOptions& options,
 std::string support_text(const OperatorSupport& row) {
   if (row.kind == OperatorSupport::Kind::Refused)
     return row.note.empty() ? "not yet" : fmt::format("refused: {}", row.note);
-  return fmt::format("from {} on{}{}", row.since, row.note.empty() ? "" : "; ", row.note);
+  return fmt::format("from {} on{}{}{}", row.since, row.moves_strings ? ", strings too" : "",
+                     row.note.empty() ? "" : "; ", row.note);
 }
 
 }  // namespace
@@ -136,6 +137,7 @@ int print_operators(bool as_json) {
                       {"versions", row.versions},
                       {"support", kKinds[static_cast<size_t>(row.kind)]},
                       {"since", row.since},
+                      {"strings", row.moves_strings},
                       {"note", row.note}});
     fmt::print("{}\n", list.dump(2));
     return 0;
@@ -146,7 +148,9 @@ int print_operators(bool as_json) {
       "in the\n"
       "opsets of the operator's domain. Whatever an importer does not know of a node (attribute, input, type) is "
       "refused by\n"
-      "name; `seqc inspect --coverage model.onnx` lists what a model of yours needs.\n",
+      "name; `seqc inspect --coverage model.onnx` lists what a model of yours needs. Operators "
+      "marked\n"
+      "\"strings too\" move tensors of strings as they move others; all others refuse them.\n",
       frontend::kNewestOpset);
   std::string domain = "none yet";
   for (const OperatorSupport& row : rows) {

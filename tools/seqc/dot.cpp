@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "ir/text.h"
+
 namespace seqc::tools {
 namespace {
 
@@ -19,6 +21,7 @@ std::string escaped(const std::string& text) {
 }
 
 std::string constant_text(const ir::Value& value) {
+  if (value.constant().count() == 1 && value.dtype() == ir::DType::string) return ir::quoted(value.constant().text(0));
   if (value.constant().count() == 1)
     return ir::is_float(value.dtype()) ? fmt::format("{:g}", value.constant().real(0))
                                        : fmt::format("{}", value.constant().integer(0));

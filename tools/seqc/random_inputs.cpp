@@ -21,7 +21,20 @@ class Random {
   uint64_t state_;
 };
 
+/// Words of 0 to 7 small letters.
+ir::Tensor random_words(const ir::Tensor& like, Random& random) {
+  std::vector<std::string> words(static_cast<size_t>(like.count()));
+  for (std::string& word : words)
+    for (uint64_t letters = random.bits() % 8; letters > 0; --letters)
+      word += static_cast<char>('a' + random.bits() % 26);
+  return ir::Tensor::strings(like.shape(), words);
+}
+
 void fill(ir::Tensor& tensor, Random& random) {
+  if (tensor.dtype() == ir::DType::string) {
+    tensor = random_words(tensor, random);
+    return;
+  }
   const bool real = ir::is_float(tensor.dtype());
   const uint64_t choices = tensor.dtype() == ir::DType::boolean ? 2 : 4;
   for (int64_t i = 0; i < tensor.count(); ++i) {

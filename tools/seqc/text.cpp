@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/text.h"
+
 namespace seqc::tools {
 namespace {
 
-std::string element_text(const ir::Tensor& tensor, int64_t i) {
+std::string shown(const ir::Tensor& tensor, int64_t i) {
+  if (tensor.dtype() == ir::DType::string) return ir::quoted(tensor.text(i));
   return ir::is_float(tensor.dtype()) ? fmt::format("{:.5g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
 }
 
@@ -76,7 +79,7 @@ std::string summary_text(const std::string& name, const ir::Tensor& tensor) {
       elements += " ...";
       i = tensor.count() - kEnds;
     }
-    elements += " " + element_text(tensor, i);
+    elements += " " + shown(tensor, i);
   }
   const bool real = ir::is_float(tensor.dtype()) && tensor.count() > 1;
   return fmt::format("{}: {}{}\n {}\n", name, tensor.type_str(), real ? range_text(tensor) : "",

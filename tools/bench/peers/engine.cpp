@@ -24,6 +24,7 @@ size_t size_of(seqc_dtype dtype) {
     case SEQC_F64:
     case SEQC_I64:
     case SEQC_U64: return 8;
+    case SEQC_STRING: break;
   }
   throw std::runtime_error("unknown element type");
 }
@@ -60,9 +61,10 @@ double Tensor::at(int64_t i) const {
     case SEQC_U32: return element(uint32_t{});
     case SEQC_U64: return element(uint64_t{});
     case SEQC_F16:
-    case SEQC_BF16: break;
+    case SEQC_BF16:
+    case SEQC_STRING: break;
   }
-  throw std::runtime_error("16-bit floats are not compared");
+  throw std::runtime_error("16-bit floats and strings are not compared");
 }
 
 void Tensor::fill(uint64_t seed, int64_t largest) {
