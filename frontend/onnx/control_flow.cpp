@@ -141,7 +141,7 @@ constexpr OperatorEntry kOperators[] = {
     {"If", import_if},
     {"Loop", import_loop, 1, "",
      "stacked results need a bound on the number of steps: a trip count known when compiling"},
-    {"Scan", import_scan, 8, "", "without sequence_lens of opset 8; states keep their type"},
+    {"Scan", import_scan, 8, "", "states keep their type"},
     {"SequenceMap", import_sequence_map, 17},
 };
 
