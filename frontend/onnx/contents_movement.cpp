@@ -91,7 +91,7 @@ bool constant_of_shape(Node& node) {
   const auto sizes = contents ? small_shape(contents->values) : std::nullopt;
   if (!sizes || !node.has_attribute("value")) return false;
   const Tensor value = node.tensor("value");
-  if (value.count() != 1 || ir::is_float(value.dtype())) return false;
+  if (value.count() != 1 || ir::is_float(value.dtype()) || !ir::is_arithmetic(value.dtype())) return false;
   node.set_output(0,
                   Contents{value.dtype(), *sizes, Shape(static_cast<size_t>(count_of(*sizes)), Dim(value.integer(0)))});
   return true;

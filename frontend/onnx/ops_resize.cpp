@@ -249,7 +249,7 @@ void resize(Node& node, Value* x, const ResizeMethod& method, std::vector<Resize
       x = repeat(b, x, axis.axis, times);
       continue;
     }
-    const ResizeTaps taps = resize_taps(node, method, axis, x->dtype());
+    const ResizeTaps taps = resize_taps(node, method, axis, weighted ? x->dtype() : DType::f32);
     x = apply_taps(b, x, axis.axis, taps);
     if (!taps.outside) continue;
     Value* here = along_axis(b, taps.outside, axis.axis, x->rank());

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "codegen/codegen.h"
+#include "ir/error.h"
 #include "ir/parser.h"
 #include "runtime/session.h"
 #include "tests/support/onnx_model.h"

@@ -99,6 +99,18 @@ TEST_CASE("types follow the rules of the ops") {
   CHECK(f.faults().empty());
 }
 
+TEST_CASE("strings are moved and never computed with") {
+  Fixture f;
+  Value *a = f.b.neg(f.x), *b = f.b.copy(f.x);
+  f.b.return_({a, b});
+  f.function.output_names = {"a", "b"};
+  for (Value* value : {f.x, a, b}) value->set_type({DType::string, {N}});
+  CHECK(f.faults() == "is not defined for string\n");
+  f.function.body().terminator()->set_operands({b, b});
+  a->op()->erase();
+  CHECK(f.faults().empty());
+}
+
 TEST_CASE("attributes are those of the op, and have values") {
   Fixture f;
   Value* a = f.b.reduce(ReduceKind::Sum, f.x, {0});

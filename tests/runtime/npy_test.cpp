@@ -71,7 +71,8 @@ TEST_CASE("npy: a bad file gives one message that says what is wrong") {
   CHECK(message(good + "c") == "x.npy: is no valid .npy file: it holds 3 bytes of elements, its header says u8[2]");
   CHECK(message(npy(kTwoBytes, "ab", 9)) == "x.npy: is no valid .npy file: version 9 is unknown, expected 1, 2 or 3");
   CHECK(message(npy("{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }", "")) ==
-        "x.npy: is no valid .npy file: element type '<c8' is not supported, expected a float, integer or bool type");
+        "x.npy: is no valid .npy file: element type '<c8' is not supported, expected a float, integer, bool or string "
+        "type");
   CHECK(message(npy("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2,), }", "")) ==
         "x.npy: is no valid .npy file: structured element types are not supported, expected a plain number type");
   for (const char* header : {"", "{", "{'descr': '|u1'}", "{'descr': '|u1', 'fortran_order': 0, 'shape': (2,)}",

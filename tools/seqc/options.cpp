@@ -140,6 +140,8 @@ void fit_values(const std::string& model, runtime::CompileOptions& options) {
     auto input = std::find_if(inputs.begin(), inputs.end(), is_input);
     if (input == inputs.end()) input = std::find_if(inputs.begin(), inputs.end(), is_sequence);
     if (input == inputs.end() || !input->tensor) continue;
+    if (!ir::is_arithmetic(input->tensor->dtype))
+      fail(ErrorKind::Unsupported, "--value {}: strings cannot be given a fixed value", name);
     const bool scalar = input->tensor->shape.empty() && numbers.count() == 1;
     ir::Tensor value(input->tensor->dtype, scalar ? std::vector<int64_t>{} : numbers.shape());
     const bool whole = !ir::is_float(numbers.dtype());
