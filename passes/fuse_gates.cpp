@@ -23,16 +23,53 @@ std::string canonical_spec(const std::string& spec) {
   return result;
 }
 
-/// Contractions of one block that differ in their weights only, in order.
+/// How many contractions of a block lie on the way to a value, and on the way to the sum that it becomes a part of.
+class Phases {
+ public:
+  explicit Phases(const Block& block) : block_(block) {
+    for (const auto& op : block.ops())
+      for (size_t i = 0; i < op->result_count(); ++i)
+        of_[op->result(i)] = inputs_phase(*op) + (op->code() == Opcode::Contract ? 1 : 0);
+  }
+
+  int of(const Value* value) const {
+    const auto it = of_.find(value);
+    return it == of_.end() ? 0 : it->second;
+  }
+
+  int of_sum(const Value* value) const {
+    if (value->users().size() != 1) return of(value);
+    const Op& user = *value->users().front();
+    if (user.parent() != &block_) return of(value);
+    if (user.code() == Opcode::Select && user.operand(1) == value) return of_sum(user.result());  // masked rows
+    if (user.code() != Opcode::Add) return of(value);
+    const int other = of(user.operand(user.operand(0) == value ? 1 : 0));
+    return other == 0 ? of_sum(user.result()) : std::max(other, of(value));
+  }
+
+ private:
+  int inputs_phase(const Op& op) const {
+    int phase = 0;
+    for (const Value* operand : op.operands()) phase = std::max(phase, of(operand));
+    return phase;
+  }
+
+  const Block& block_;
+  std::unordered_map<const Value*, int> of_;
+};
+
+/// Contractions of one block that differ in their weights only, and that are parts of sums of one phase, in order.
 using Group = std::vector<Op*>;
 
 std::vector<Group> find_groups(const Block& block) {
-  using Key = std::tuple<const Value*, std::string, std::string>;
+  using Key = std::tuple<const Value*, std::string, std::string, int>;
   std::map<Key, size_t> index;  // only looked up, never walked: its order depends on addresses
   std::vector<Group> groups;
+  const Phases phases(block);
   for (const auto& op : block.ops()) {
     if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) continue;
-    Key key{op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str()};
+    Key key{op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str(),
+            phases.of_sum(op->result())};
     const auto [it, inserted] = index.try_emplace(std::move(key), groups.size());
     if (inserted) groups.emplace_back();
     groups[it->second].push_back(op.get());
@@ -140,8 +177,8 @@ bool fuse_block(Block& block, size_t limit) {
 /// contraction of several results: one walk over the operand, and all gates of a hidden unit at hand together.
 ///   %i = contract %h, @Ri   %f = contract %h, @Rf    becomes    %i, %f = contract %h, @Ri, @Rf
 /// Before: pack-weights, which lays these weights out side by side. After: hoist-projections. Exact.
-/// Does not fire on: weights that depend on the first product, more results than leave registers for accumulators of
-/// two rows (they form several groups), packed contractions, kernels.
+/// Does not fire on: weights that depend on the first product, products of which one is added to a later product, more
+/// results than leave registers for accumulators of two rows (they form several groups), packed contractions, kernels.
 bool fuse_gates(Function& f, PassContext& context) {
   const auto limit = static_cast<size_t>(std::clamp<int64_t>((context.vector_registers - 4) / 2, 2, 8));
   return fuse_block(f.body(), limit);

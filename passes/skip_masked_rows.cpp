@@ -132,18 +132,20 @@ bool skip_in(ScanView scan, Value* mask) {
     const Value* outer = scan.input(i);
     if (outer->users().size() == 1 && is_projection(outer) && demand.masked(scan.step_input(i))) inputs.push_back(i);
   }
+  // One product that feeds another ends a kernel in which others may be: then all say what is needed of them.
   std::vector<size_t> inner;  // places in the body
+  bool feeds = false;
   const std::vector<Op*> ops = scan.body().op_list();
   for (size_t place = 0; place < ops.size(); ++place) {
     const Op* op = ops[place];
     if (op->code() != Opcode::Contract || !keeps_rows(*op)) continue;
-    bool needed = false, feeds = false;
-    for (size_t i = 0; i < op->result_count(); ++i) {
-      needed = needed || !demand.masked(op->result(i));
-      feeds = feeds || demand.feeds_contraction(op->result(i));
-    }
-    if (!needed && feeds) inner.push_back(place);
+    bool masked = true;
+    for (size_t i = 0; i < op->result_count(); ++i) masked = masked && demand.masked(op->result(i));
+    if (!masked) continue;
+    inner.push_back(place);
+    for (size_t i = 0; i < op->result_count(); ++i) feeds = feeds || demand.feeds_contraction(op->result(i));
   }
+  if (!feeds) inner.clear();
   if (inputs.empty() && inner.empty()) return false;
   Value* all = mask_of_all_steps(scan, mask);
   if (!all) return false;
