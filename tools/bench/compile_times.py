@@ -92,4 +92,5 @@ def main():
     return 1 if failed or statistics.median(totals) > arguments.median else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

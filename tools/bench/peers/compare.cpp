@@ -1,176 +1,190 @@
-/// Runs one ONNX model in ONNX Runtime and the library that seqc built of it, in turns, and prints one JSON object:
-/// for each engine median, minimum and spread in microseconds; their ratio; the largest difference of their outputs.
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <iostream>
-#include <limits>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
-#include <thread>
+/// Runs one model in ONNX Runtime, the library that seqc built of it, other peers and the roofline, in turns, and prints one
+/// JSON object. Its argument is a file:
+///   {"ort": libonnxruntime.so.1, "model": M.onnx, "threads": n,
+///    "seqc": library that `seqc build` made                                       (optional, like all that follows)
+///    "plugins": {"name": shared object...}, "network": see read_network,
+///    "roofline": see read_workload,
+///    "dims": {"T": 100...}, "seed": n,
+///    "inputs": [{"dtype": position in seqc_dtype, "shape": [...], "file": raw data}...] where they are not random (null),
+///    "seconds": n, "turn_us": n, "rounds": n, "atol": x, "rtol": x}
+#include <dlfcn.h>
+#include <sched.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "tools/bench/peers/agreement.h"
 #include "tools/bench/peers/ort_engine.h"
+#include "tools/bench/peers/plugin.h"
+#include "tools/bench/peers/roofline/roofline.h"
 #include "tools/bench/peers/seqc_engine.h"
+#include "tools/bench/peers/turns.h"
 
 namespace {
 
 using namespace seqc::peers;
-using Clock = std::chrono::steady_clock;
+using nlohmann::json;
 
-constexpr const char* kUsage =
-    "usage: compare --ort libonnxruntime.so.1 --model M.onnx [--seqc LIB.so] [--threads 1] [--dim NAME=VALUE]...\n"
-    "               [--largest LENGTH] [--seconds 3] [--seed 1]\n";
+/// One thread stays on the processor where it is, beside its weights in cache.
+void pin() {
+  const int cpu = sched_getcpu();
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (cpu >= 0) sched_setaffinity(0, sizeof set, &set);
+}
 
-struct Options {
-  std::string ort, model, seqc;
-  int threads = 1;
-  DimValues dims;
-  int64_t largest = 1;  // integer inputs (sequence lengths) lie in [1, largest]
-  double seconds = 3;   // measuring time, all engines together
-  uint64_t seed = 1;
+Tensor read(const json& input) {
+  Tensor tensor(static_cast<seqc_dtype>(input.at("dtype").get<int>()), input.at("shape").get<std::vector<int64_t>>());
+  std::ifstream file(input.at("file").get<std::string>(), std::ios::binary);
+  if (!file.read(static_cast<char*>(tensor.data()), static_cast<std::streamsize>(tensor.bytes())))
+    throw std::runtime_error(input.at("file").get<std::string>() + " is too short");
+  return tensor;
+}
+
+/// The inputs that the job gives, and random ones for those that it does not.
+std::vector<Tensor> make_inputs(const json& job, const OrtEngine& ort) {
+  const json given = job.value("inputs", json::array());
+  std::vector<Tensor> inputs;
+  if (!given.empty() && std::none_of(given.begin(), given.end(), [](const json& input) { return input.is_null(); })) {
+    for (const json& input : given) inputs.push_back(read(input));
+    return inputs;
+  }
+  std::vector<Tensor> made = ort.make_inputs();
+  for (size_t i = 0; i < made.size(); ++i) {
+    made[i].fill(job.value("seed", uint64_t{1}) + i, 1);
+    inputs.push_back(i < given.size() && !given[i].is_null() ? read(given[i]) : std::move(made[i]));
+  }
+  return inputs;
+}
+
+std::unique_ptr<Engine> load_plugin(const std::string& path, const Network& network, int threads) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) throw std::runtime_error(dlerror());
+  auto* make = reinterpret_cast<MakeEngine*>(dlsym(handle, "seqc_peers_make_engine"));
+  if (!make) throw std::runtime_error(path + " is no peer's plugin");
+  return make(network, threads);
+}
+
+/// The engines of a job and what became of each.
+class Comparison {
+ public:
+  explicit Comparison(const json& job) : job_(job), threads_(job.at("threads")) {}
+  json run();
+
+ private:
+  template <class Make>
+  void add(const std::string& name, const Make& make);
+  void add_others();
+  void check_outputs();
+  json report() const;
+
+  const json& job_;
+  int threads_;
+  std::optional<Network> network_;
+  std::vector<Tensor> inputs_;
+  std::vector<Contestant> contestants_;
+  json engines_;
 };
 
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; i += 2) {
-    std::string flag = argv[i];
-    if (i + 1 >= argc) throw std::invalid_argument(flag + " needs a value");
-    std::string value = argv[i + 1];
-    if (flag == "--ort")
-      options.ort = value;
-    else if (flag == "--model")
-      options.model = value;
-    else if (flag == "--seqc")
-      options.seqc = value;
-    else if (flag == "--threads")
-      options.threads = std::stoi(value);
-    else if (flag == "--largest")
-      options.largest = std::stoll(value);
-    else if (flag == "--seconds")
-      options.seconds = std::stod(value);
-    else if (flag == "--seed")
-      options.seed = std::stoull(value);
-    else if (flag == "--dim" && value.find('=') != std::string::npos)
-      options.dims[value.substr(0, value.find('='))] = std::stoll(value.substr(value.find('=') + 1));
-    else
-      throw std::invalid_argument("unknown argument " + flag + " " + value);
+/// An engine that cannot do it is left out, and the report tells why.
+template <class Make>
+void Comparison::add(const std::string& name, const Make& make) {
+  try {
+    std::unique_ptr<Engine> engine = make();
+    engine->bind(inputs_);
+    engine->run();
+    contestants_.push_back({name, std::move(engine), 1, {}});
+  } catch (const std::exception& error) {
+    engines_[name]["problem"] = error.what();
   }
-  if (options.ort.empty() || options.model.empty()) throw std::invalid_argument("--ort and --model are needed");
-  return options;
 }
 
-struct Contestant {
-  std::string name;
-  std::unique_ptr<Engine> engine;
-  std::vector<double> samples;  // microseconds a run
-  int64_t batch = 1;            // runs a sample, so that a sample is well above the clock's resolution
-};
-
-double microseconds_of(Engine& engine, int64_t runs) {
-  auto start = Clock::now();
-  for (int64_t i = 0; i < runs; ++i) engine.run();
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(runs);
-}
-
-/// Brings an engine's weights and code back into cache before its turn. Worker threads of the engine before may still
-/// spin for some milliseconds after its last run and would take a core away: they get time to fall asleep first.
-void settle(Engine& engine, int threads) {
-  if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  auto end = Clock::now() + std::chrono::milliseconds(2);
-  do engine.run();
-  while (Clock::now() < end);
-}
-
-/// Measures the engines in turns of a few hundredths of a second, so that a change of the machine's speed meets all.
-void measure(std::vector<Contestant>& contestants, double seconds, int threads) {
-  constexpr double kTurn = 30e3, kSample = 20;  // microseconds
-  for (Contestant& c : contestants) {
-    settle(*c.engine, threads);
-    c.batch = std::max<int64_t>(1, static_cast<int64_t>(kSample / microseconds_of(*c.engine, 1)));
+void Comparison::add_others() {
+  if (job_.contains("seqc"))
+    add("seqc", [&] { return std::make_unique<SeqcEngine>(job_["seqc"].get<std::string>(), threads_); });
+  if (job_.contains("network")) network_ = read_network(job_["network"]);
+  if (network_ && job_.contains("plugins"))
+    for (const auto& [name, path] : job_["plugins"].items())
+      add(name, [&, &path = path] { return load_plugin(path.get<std::string>(), *network_, threads_); });
+  if (job_.contains("roofline")) {
+    add("lim", [&] {
+      auto lim = std::make_unique<roofline::Roofline>(roofline::read_workload(job_["roofline"]), threads_);
+      engines_["lim"]["shape"] = lim->description();
+      engines_["lim"]["multiply_adds"] = lim->multiply_adds();
+      return lim;
+    });
   }
-  auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  do {
-    for (Contestant& c : contestants) {
-      settle(*c.engine, threads);
-      double spent = 0;
-      do {
-        c.samples.push_back(microseconds_of(*c.engine, c.batch));
-        spent += c.samples.back() * static_cast<double>(c.batch);
-      } while (spent < kTurn);
-    }
-  } while (Clock::now() < end || contestants.front().samples.size() < 5);
 }
 
-double quantile(std::vector<double> samples, double q) {
-  std::sort(samples.begin(), samples.end());
-  return samples[static_cast<size_t>(std::floor(q * static_cast<double>(samples.size() - 1)))];
-}
-
-nlohmann::json describe(const Contestant& c) {
-  return {{"median_us", quantile(c.samples, 0.5)},
-          {"min_us", quantile(c.samples, 0)},
-          {"p99_us", quantile(c.samples, 0.99)},
-          {"samples", c.samples.size()},
-          {"load_ms", c.engine->load_ms}};
-}
-
-/// Largest absolute difference over all outputs; NaN against a number counts as infinite.
-double largest_difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  if (a.size() != b.size()) throw std::runtime_error("the engines have different numbers of outputs");
-  double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].shape() != b[i].shape() || a[i].dtype() != b[i].dtype())
-      throw std::runtime_error("the engines disagree on the type of output " + std::to_string(i));
-    for (int64_t k = 0; k < a[i].count(); ++k) {
-      double difference = std::abs(a[i].at(k) - b[i].at(k));
-      if (std::isnan(difference) && std::isnan(a[i].at(k)) && std::isnan(b[i].at(k))) continue;
-      largest = std::max(largest, std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference);
+/// Compares all outputs with ONNX Runtime's.
+void Comparison::check_outputs() {
+  const std::vector<Tensor> want = contestants_.front().engine->outputs();
+  for (const Contestant& c : contestants_) {
+    if (c.name == "ort" || c.name == "lim") continue;
+    try {
+      const Agreement agreement =
+          compare(c.engine->outputs(), want, job_.value("atol", 1e-5), job_.value("rtol", 1e-3));
+      engines_[c.name]["largest_difference"] = agreement.largest;
+      engines_[c.name]["excess"] = agreement.excess;
+    } catch (const std::exception& error) {
+      engines_[c.name]["problem"] = error.what();
     }
   }
-  return largest;
 }
 
-nlohmann::json compare(const Options& options) {
-  std::vector<Contestant> contestants;
-  auto ort = std::make_unique<OrtEngine>(options.ort, options.model, options.threads, options.dims);
-  nlohmann::json report{{"ort_version", ort->version()}, {"threads", options.threads}};
-
-  std::vector<Tensor> inputs = ort->make_inputs();
-  for (size_t i = 0; i < inputs.size(); ++i) inputs[i].fill(options.seed + i, options.largest);
-  contestants.push_back({"ort", std::move(ort), {}});
-  if (!options.seqc.empty())
-    contestants.push_back({"seqc", std::make_unique<SeqcEngine>(options.seqc, options.threads), {}});
-
-  for (Contestant& c : contestants) {
-    c.engine->bind(inputs);
-    c.engine->run();
+json Comparison::report() const {
+  json report{{"threads", threads_}, {"engines", engines_}};
+  const Contestant* seqc = nullptr;
+  for (const Contestant& c : contestants_) {
+    report["engines"][c.name].update(describe(c));
+    if (c.name == "seqc") seqc = &c;
   }
-  measure(contestants, options.seconds, options.threads);
-  for (Contestant& c : contestants) report[c.name] = describe(c);
-  if (contestants.size() == 2) {
-    report["max_abs_difference"] =
-        largest_difference(contestants[0].engine->outputs(), contestants[1].engine->outputs());
-    auto ratio = [&](const char* key) { return report["ort"][key].get<double>() / report["seqc"][key].get<double>(); };
-    report["speedup_median"] = ratio("median_us");
-    report["speedup_min"] = ratio("min_us");
-  }
+  report["rounds"] = contestants_.front().turns.size();
+  for (const Contestant& c : contestants_)
+    if (seqc && &c != seqc) report["ratios"][c.name] = ratio(c, *seqc);
   return report;
+}
+
+json Comparison::run() {
+  if (threads_ == 1) pin();
+  auto ort = std::make_unique<OrtEngine>(job_.at("ort").get<std::string>(), job_.at("model").get<std::string>(),
+                                         threads_, job_.value("dims", DimValues()));
+  const std::string version = ort->version();
+  inputs_ = make_inputs(job_, *ort);
+  ort->bind(inputs_);
+  ort->run();
+  contestants_.push_back({"ort", std::move(ort), 1, {}});
+  add_others();
+  TurnOptions options;
+  options.threads = threads_;
+  options.seconds = job_.value("seconds", options.seconds);
+  options.turn_us = job_.value("turn_us", options.turn_us);
+  options.rounds = job_.value("rounds", options.rounds);
+  measure(contestants_, options);
+  check_outputs();
+  json result = report();
+  result["ort_version"] = version;
+  return result;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    std::cout << compare(parse(argc, argv)).dump() << "\n";
-    return 0;
-  } catch (const std::invalid_argument& error) {
-    std::cerr << "compare: " << error.what() << "\n" << kUsage;
+  if (argc != 2) {
+    std::cerr << "usage: peers_compare JOB.json\n";
     return 2;
+  }
+  try {
+    std::ifstream file(argv[1]);
+    std::cout << Comparison(json::parse(file)).run().dump() << std::endl;
+    std::quick_exit(0);  // peers' own threads and libraries are not taken apart in any order
   } catch (const std::exception& error) {
-    std::cerr << "compare: " << error.what() << "\n";
-    return 1;
+    std::cerr << "compare: " << error.what() << std::endl;
+    std::quick_exit(1);
   }
 }

@@ -1,6 +1,8 @@
 #include "tools/bench/peers/engine.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -31,17 +33,21 @@ size_t size_of(seqc_dtype dtype) {
 
 }  // namespace
 
+void Tensor::Free::operator()(void* memory) const { std::free(memory); }
+
 Tensor::Tensor(seqc_dtype dtype, std::vector<int64_t> shape) : dtype_(dtype), shape_(std::move(shape)) {
   for (int64_t dim : shape_) count_ *= dim;
-  storage_.resize(bytes() + SEQC_ALIGNMENT);
+  const size_t whole = (bytes() / SEQC_ALIGNMENT + 1) * SEQC_ALIGNMENT;
+  storage_.reset(std::aligned_alloc(SEQC_ALIGNMENT, whole));
+  if (!storage_) throw std::bad_alloc();
+  std::memset(storage_.get(), 0, whole);
+}
+
+Tensor::Tensor(seqc_dtype dtype, std::vector<int64_t> shape, const void* data) : Tensor(dtype, std::move(shape)) {
+  std::memcpy(storage_.get(), data, bytes());
 }
 
 size_t Tensor::bytes() const { return static_cast<size_t>(count_) * size_of(dtype_); }
-
-void* Tensor::data() const {
-  auto address = reinterpret_cast<uintptr_t>(storage_.data());
-  return reinterpret_cast<void*>((address + SEQC_ALIGNMENT - 1) / SEQC_ALIGNMENT * SEQC_ALIGNMENT);
-}
 
 double Tensor::at(int64_t i) const {
   auto element = [&](auto type) {

@@ -9,8 +9,8 @@ namespace seqc::peers {
 
 namespace {
 
-// The table of functions that OrtGetApiBase()->GetApi(1) returns. Its first version is frozen ("End of Version 1" in
-// ONNX Runtime's C API header), so these positions hold for every release.
+// The table of functions that OrtGetApiBase()->GetApi(version) returns. What a version holds is frozen ("End of Version 1"
+// in ONNX Runtime's sources), and later ones only append, so these positions hold for every release.
 enum Position {
   kGetErrorMessage = 2,
   kCreateEnv = 3,
@@ -34,7 +34,13 @@ enum Position {
   kCreateCpuMemoryInfo = 69,
   kGetAllocatorWithDefaultOptions = 78,
   kReleaseValue = 96,
+  // since version 5
+  kRunWithBinding = 133,
+  kCreateIoBinding = 134,
+  kBindInput = 136,
+  kBindOutput = 137,
 };
+constexpr uint32_t kTableVersion = 5;
 struct ApiBase {
   void* const* (*get_api)(uint32_t version);
   const char* (*get_version)();
@@ -77,7 +83,7 @@ OrtEngine::OrtEngine(const std::string& library, const std::string& model, int t
   auto* get_base = reinterpret_cast<const ApiBase* (*)()>(dlsym(handle, "OrtGetApiBase"));
   if (!get_base) throw std::runtime_error(library + ": no OrtGetApiBase");
   version_ = get_base()->get_version();
-  api_ = get_base()->get_api(1);
+  api_ = get_base()->get_api(kTableVersion);
 
   void *environment = nullptr, *options = nullptr;
   call<int, const char*, void**>(kCreateEnv, kWarning + 1, "peers", &environment);
@@ -162,12 +168,25 @@ void OrtEngine::bind(const std::vector<Tensor>& inputs) {
     reinterpret_cast<void (*)(void*)>(api_[kReleaseValue])(value);
   }
   output_values_ = in_place;
+  bind_in_place();
+}
+
+/// Two ways lead to a run with given outputs, of which an IoBinding is the cheaper one where a run is short.
+void OrtEngine::bind_in_place() {
+  call<void*, void**>(kCreateIoBinding, session_, &binding_);
+  for (size_t i = 0; i < input_names_.size(); ++i)
+    call<void*, const char*, const void*>(kBindInput, binding_, input_names_[i], input_values_[i]);
+  for (size_t i = 0; i < output_names_.size(); ++i)
+    call<void*, const char*, const void*>(kBindOutput, binding_, output_names_[i], output_values_[i]);
 }
 
 void OrtEngine::run() {
-  call<void*, const void*, const char* const*, void* const*, size_t, const char* const*, size_t, void**>(
-      kRun, session_, nullptr, input_names_.data(), input_values_.data(), input_values_.size(), output_names_.data(),
-      output_names_.size(), output_values_.data());
+  if (binding_)
+    call<void*, const void*, const void*>(kRunWithBinding, session_, nullptr, binding_);
+  else
+    call<void*, const void*, const char* const*, void* const*, size_t, const char* const*, size_t, void**>(
+        kRun, session_, nullptr, input_names_.data(), input_values_.data(), input_values_.size(), output_names_.data(),
+        output_names_.size(), output_values_.data());
 }
 
 }  // namespace seqc::peers

@@ -22,7 +22,7 @@ class OrtEngine : public Engine {
   std::vector<Tensor> make_inputs() const;
   void bind(const std::vector<Tensor>& inputs) override;
   void run() override;
-  const std::vector<Tensor>& outputs() const override { return outputs_; }
+  std::vector<Tensor> outputs() const override { return outputs_; }
   const std::string& version() const { return version_; }
 
  private:
@@ -31,9 +31,10 @@ class OrtEngine : public Engine {
   std::vector<const char*> names(int count_position, int name_position) const;
   std::pair<seqc_dtype, std::vector<int64_t>> describe(const void* tensor_info) const;
   void* wrap(const Tensor& tensor) const;
+  void bind_in_place();
 
   void* const* api_ = nullptr;
-  void *session_ = nullptr, *memory_ = nullptr, *allocator_ = nullptr;
+  void *session_ = nullptr, *memory_ = nullptr, *allocator_ = nullptr, *binding_ = nullptr;
   std::string version_;
   DimValues dims_;
   std::vector<const char*> input_names_, output_names_;

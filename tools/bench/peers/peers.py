@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Compares seqc with ONNX Runtime over a grid of recurrent models; run.sh calls it with everything in place.
+"""Compares seqc with ONNX Runtime, oneDNN, PyTorch and the machine's limit; run.sh calls it with everything in place.
 
-For each configuration: writes the ONNX model, builds its library with `seqc build`, and lets `compare` run both engines
-in turns. Prints a Markdown table as it goes and writes results.md and results.json.
+For each configuration: writes the model, builds its library with `seqc build`, and lets `peers_compare` run all engines in
+turns in one process. Prints a Markdown table as it goes; results.md and results.json are written after every row.
 """
 import argparse
 import json
@@ -10,74 +10,119 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
 import models
+import report
+import whole_models
 
-TOLERANCE = 1e-4  # of outputs that lie in [-1, 1]; a speed of wrong numbers is no result
-
-HEADER = (
-    "| model | threads | ONNX Runtime | seqc | speedup | GFLOP/s | max abs difference | seqc build, ORT load |\n"
-    "|---|---|---|---|---|---|---|---|"
-)
+# Per element |got - want| <= ATOL + RTOL * |want|, want being ONNX Runtime's: a speed of wrong numbers is no result.
+ATOL, RTOL = 1e-5, 1e-3
 
 
-def microseconds(value):
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
-
-
-def build_library(seqc, model, directory):
+def build_library(seqc, model, directory, options=()):
     """(library path, seconds, None) or (None, None, why not)."""
     shutil.rmtree(directory, ignore_errors=True)
     start = time.monotonic()
-    done = subprocess.run([seqc, "build", str(model), "-o", str(directory)], capture_output=True, text=True)
+    done = subprocess.run([seqc, "build", str(model), "-o", str(directory), "--name", "model", *options],
+                          capture_output=True, text=True)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         return None, None, lines[-1] if lines else f"exit code {done.returncode}"
-    libraries = list(directory.glob("*.so"))
-    if len(libraries) != 1:
-        return None, None, f"{len(libraries)} libraries in {directory.name}"
-    return libraries[0], time.monotonic() - start, None
+    return directory / "model.so", time.monotonic() - start, None
 
 
-def measure(config, threads, arguments):
-    model = models.write(config, arguments.work / "models")
-    command = [arguments.compare, "--ort", arguments.ort, "--model", str(model), "--threads", str(threads),
-               "--seconds", str(arguments.seconds), "--largest", str(config.steps),
-               "--dim", f"T={config.steps}", "--dim", f"N={config.batch}"]
-    result = {"model": config.name, "threads": threads}
+def run_job(arguments, name, job):
+    """What peers_compare reports, or {"problem": ...}."""
+    path = arguments.work / "jobs" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(job, indent=1))
+    done = subprocess.run([arguments.compare, str(path)], capture_output=True, text=True)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        lines = done.stderr.strip().splitlines()
+        return {"problem": lines[-1] if lines else f"exit code {done.returncode}"}
+
+
+def measure(arguments, name, model, threads, job, seqc_options=(), **row):
+    """One row: builds the library, runs the job, and looks for what went wrong."""
+    row = {"model": name, "threads": threads, **row}
+    job = {"ort": str(arguments.ort), "model": str(model), "threads": threads, "seconds": arguments.seconds,
+           "rounds": arguments.rounds, "atol": ATOL, "rtol": RTOL, **job}
+    problems = []
     if arguments.seqc:
-        library, seconds, problem = build_library(arguments.seqc, model, arguments.work / "built" / config.name)
+        library, seconds, problem = build_library(arguments.seqc, model, arguments.work / "built" / name, seqc_options)
         if library:
-            result["build_s"] = seconds
-            command += ["--seqc", str(library)]
+            row["build_s"] = seconds
+            job["seqc"] = str(library)
         else:
-            result["problem"] = problem
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        result["problem"] = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"
-    else:
-        result.update(json.loads(done.stdout))
-        if result.get("max_abs_difference", 0) > TOLERANCE:
-            result["problem"] = f"outputs differ by {result['max_abs_difference']:.1e}"
-        for engine in ("ort", "seqc"):
-            if engine in result and not config.ragged:
-                result[engine]["gflops"] = config.flops / result[engine]["median_us"] / 1e3
-    return result
+            problems.append(f"seqc: {problem}")
+    row.update(run_job(arguments, f"{name}_{threads}", job))
+    for engine, found in row.get("engines", {}).items():
+        if found.get("excess", 0) > 1:
+            problems.append(f"{engine}: outputs differ by {found['largest_difference']:.1e}")
+        elif engine == "seqc" and "problem" in found:
+            problems.append(f"seqc: {found['problem']}")
+    if "problem" in row:
+        problems.insert(0, row.pop("problem"))
+    if problems:
+        row["problem"] = "; ".join(problems)
+    return row
 
 
-def row(result):
-    times = {e: f"{microseconds(result[e]['median_us'])} / {microseconds(result[e]['min_us'])}" if e in result else "-"
-             for e in ("ort", "seqc")}
-    speedup = f"{result['speedup_median']:.2f} / {result['speedup_min']:.2f}" if "speedup_median" in result else "-"
-    best = result.get("seqc", result.get("ort", {}))
-    gflops = f"{best['gflops']:.1f}" if "gflops" in best else "-"
-    difference = result.get("problem") or (
-        f"{result['max_abs_difference']:.1e}" if "max_abs_difference" in result else "-")
-    build = f"{result['build_s']:.2f} s" if "build_s" in result else "-"
-    load = f"{result['ort']['load_ms']:.1f} ms" if "ort" in result else "-"
-    return (f"| {result['model']} | {result['threads']} | {times['ort']} | {times['seqc']} | {speedup} | {gflops} "
-            f"| {difference} | {build}, {load} |")
+def measure_config(arguments, config, threads):
+    model = models.write(config, arguments.work / "models")
+    job = {"roofline": config.workload(), "dims": {"T": config.steps, "N": config.batch}}
+    network = config.network(model.with_suffix(".bin"))
+    if network:
+        job["network"] = network
+        job["plugins"] = {name: str(path) for name, path in arguments.plugins.items()}
+    if config.ragged:
+        file = model.with_suffix(".lengths")
+        file.write_bytes(config.lengths().tobytes())
+        job["inputs"] = [None, {"dtype": whole_models.DTYPES["int32"], "shape": [config.batch], "file": str(file)}]
+    return measure(arguments, config.name, model, threads, job, kind=config.kind, config=vars(config))
+
+
+def measure_whole_model(arguments, folder, threads):
+    name = f"model:{folder.name}"
+    try:
+        job, options = whole_models.prepare(folder, arguments.work / "models" / folder.name)
+    except Exception as error:  # the files are other people's: a broken one is a row, not the end
+        return {"model": name, "threads": threads, "kind": "model", "problem": str(error)}
+    return measure(arguments, name, folder / "model.onnx", threads, job, options, kind="model")
+
+
+def tasks(arguments):
+    """(name, threads, function) of every row."""
+    counts = [int(n) for n in arguments.threads.split(",")]
+    for threads in counts:
+        for config in models.select(arguments.patterns, arguments.quick):
+            yield config.name, threads, lambda c=config, t=threads: measure_config(arguments, c, t)
+    for folder in whole_models.select(arguments.models, arguments.patterns):
+        yield f"model:{folder.name}", 1, lambda f=folder: measure_whole_model(arguments, f, 1)
+
+
+class Progress:
+    """A bar on a terminal; elsewhere the rows of the table are progress enough."""
+
+    def __init__(self, total):
+        self.total, self.start, self.live = total, time.monotonic(), sys.stderr.isatty()
+
+    def show(self, done, name):
+        if not self.live:
+            return
+        columns = min(100, shutil.get_terminal_size().columns) - 1
+        filled = 20 * done // max(1, self.total)
+        left = (time.monotonic() - self.start) / done * (self.total - done) if done else 0
+        text = f"[{'#' * filled}{'.' * (20 - filled)}] {done}/{self.total} {name}" + (f", {left / 60:.0f} min left" if done else "")
+        print("\r\033[K" + text[:columns], end="", file=sys.stderr, flush=True)
+
+    def clear(self):
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def machine():
@@ -88,40 +133,85 @@ def machine():
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("patterns", nargs="*", help="parts of the names of configurations; all without any")
-    parser.add_argument("--threads", default="1,2", help="comma separated thread counts")
-    parser.add_argument("--seconds", type=float, default=3, help="measuring time a row")
+    parser = argparse.ArgumentParser(prog="run.sh", description=__doc__.splitlines()[0])
+    parser.add_argument("patterns", nargs="*", help="regular expressions; a configuration is measured whose name holds a match")
+    parser.add_argument("--only", dest="patterns_too", action="append", default=[], metavar="PATTERN", help="the same")
+    parser.add_argument("--threads", default="1,2", help="comma separated thread counts (1,2)")
+    parser.add_argument("--seconds", type=float, help="measuring time a row, all engines together (4)")
+    parser.add_argument("--rounds", type=int, help="turns of each engine, at least (9)")
+    parser.add_argument("--quick", action="store_true", help="a few configurations, for about a second each")
+    parser.add_argument("--models", type=pathlib.Path, metavar="DIR",
+                        help="whole models as well: folders with model.onnx and test_data_set_0, one thread")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that results.json has")
+    parser.add_argument("--check", action="store_true", help="tell which goals are met; exit code 1 if one is missed")
+    parser.add_argument("--against", type=pathlib.Path, metavar="RESULTS.json",
+                        help="tell which ratios differ from an earlier run's by more than 15 %%")
+    parser.add_argument("--report", action="store_true", help="measure nothing: print what results.json has")
     parser.add_argument("--list", action="store_true", help="name the configurations and stop")
-    parser.add_argument("--ort", help="libonnxruntime.so.1")
-    parser.add_argument("--compare", help="the driver, built from compare.cpp")
-    parser.add_argument("--seqc", help="the seqc tool; ONNX Runtime alone without")
-    parser.add_argument("--work", type=pathlib.Path, help="folder for models, libraries and results")
+    inner = parser.add_argument_group("given by run.sh")
+    inner.add_argument("--ort", type=pathlib.Path, help="libonnxruntime.so.1")
+    inner.add_argument("--compare", type=pathlib.Path, help="the driver, built from compare.cpp")
+    inner.add_argument("--seqc", type=pathlib.Path, help="the seqc tool; the peers alone without")
+    inner.add_argument("--plugin", action="append", default=[], metavar="NAME=FILE", help="another peer")
+    inner.add_argument("--work", type=pathlib.Path, help="folder for models, libraries and results")
     arguments = parser.parse_args()
     if not arguments.list and not (arguments.ort and arguments.compare and arguments.work):
         parser.error("run it through run.sh, which gives --ort, --compare and --work")
+    arguments.patterns += arguments.patterns_too
+    arguments.seconds = arguments.seconds or (1.2 if arguments.quick else 4)
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 9)
+    arguments.plugins = dict(plugin.split("=", 1) for plugin in arguments.plugin)
     return arguments
+
+
+def run(arguments, path):
+    """Measures what is asked for, and returns all rows."""
+    kept = {}
+    if arguments.resume and path.exists():
+        kept = {(row["model"], row["threads"]): row for row in json.loads(path.read_text())["rows"] if "problem" not in row}
+    todo = list(tasks(arguments))
+    if not todo:
+        raise SystemExit(f"nothing matches {arguments.patterns}; --list names the configurations")
+    progress, rows = Progress(len(todo)), []
+    head = {"machine": machine(), "date": time.strftime("%Y-%m-%d %H:%M"), "atol": ATOL, "rtol": RTOL}
+    print(report.header(head), flush=True)
+    for done, (name, threads, work) in enumerate(todo):
+        progress.show(done, f"{name}, {threads} thread{'s' if threads > 1 else ''}")
+        rows.append(kept.get((name, threads)) or work())
+        progress.clear()
+        print(report.line(rows[-1]), flush=True)
+        whole = json.dumps({**head, "rows": rows}, indent=1)
+        partial = path.with_suffix(".partial")
+        partial.write_text(whole)
+        partial.replace(path)
+    return rows
 
 
 def main():
     arguments = parse()
-    configs = models.select(arguments.patterns)
     if arguments.list:
-        print("\n".join(c.name for c in configs))
+        print("\n".join(f"{name} ({threads})" for name, threads, _ in tasks(arguments)))
         return 0
-    lines = [f"{machine()}. Microseconds a run, median / min; the engines run in turns.", "", HEADER]
-    print("\n".join(lines), flush=True)
-    results = []
-    for threads in map(int, arguments.threads.split(",")):
-        for config in configs:
-            results.append(measure(config, threads, arguments))
-            lines.append(row(results[-1]))
-            print(lines[-1], flush=True)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    (arguments.work / "results.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (arguments.work / "results.json").write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
-    print(f"\nresults.md and results.json are in {os.path.relpath(arguments.work)}")
-    return 1 if any("problem" in r for r in results) else 0
+    path = arguments.work / "results.json"
+    if not arguments.report:
+        run(arguments, path)
+    results = json.loads(path.read_text())
+    summary = report.summary(results["rows"])
+    passed = not any("problem" in row for row in results["rows"])
+    if arguments.check:
+        text, met = report.check(results["rows"])
+        summary += "\n" + text
+        passed = passed and met
+    if arguments.against:
+        text, same = report.against(results["rows"], json.loads(arguments.against.read_text())["rows"])
+        summary += "\n" + text
+        passed = passed and same
+    table = "\n".join([report.header(results), *map(report.line, results["rows"])])
+    (arguments.work / "results.md").write_text(f"{table}\n\n{summary}", encoding="utf-8")
+    print(f"{table}\n\n{summary}" if arguments.report else f"\n{summary}")
+    print(f"results.md and results.json are in {os.path.relpath(arguments.work)}")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

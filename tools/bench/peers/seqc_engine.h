@@ -1,11 +1,10 @@
-/// seqc's side of the comparison: a library that `seqc build` made, run as an application would run it.
+/// seqc's side of the comparison: a library that `seqc build` made, run through its C ABI as an application would.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "runtime/session.h"
+#include "runtime/thread_pool.h"
 #include "tools/bench/peers/engine.h"
 
 namespace seqc::peers {
@@ -15,11 +14,14 @@ class SeqcEngine : public Engine {
   SeqcEngine(const std::string& library, int threads);
 
   void bind(const std::vector<Tensor>& inputs) override;
-  void run() override;
-  const std::vector<Tensor>& outputs() const override { return outputs_; }
+  void run() override { model_->run(input_views_.data(), output_views_.data(), workspace_->data(), threads_); }
+  std::vector<Tensor> outputs() const override;
 
  private:
-  std::unique_ptr<runtime::Session> session_;
+  const seqc_model* model_ = nullptr;
+  runtime::ThreadPool pool_;
+  const seqc_threads* threads_;  // nullptr: the calling thread alone
+  std::unique_ptr<Tensor> workspace_;
   std::vector<seqc_tensor> input_views_, output_views_;
   std::vector<Tensor> outputs_;
 };

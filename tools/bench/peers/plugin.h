@@ -1,0 +1,15 @@
+/// How a peer is built: a shared object of its own, so that the comparison runs with those peers that are installed.
+#pragma once
+
+#include "tools/bench/peers/engine.h"
+#include "tools/bench/peers/network.h"
+
+namespace seqc::peers {
+
+/// Every plugin defines this function. Throws std::runtime_error with the reason when the peer has no such network.
+using MakeEngine = std::unique_ptr<Engine>(const Network& network, int threads);
+
+}  // namespace seqc::peers
+
+extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
+                                                                       int threads);

@@ -1,0 +1,52 @@
+/// One matrix product of the roofline: packed weights, packed rows, and the tile shape that is the fastest for them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/bench/peers/engine.h"
+#include "tools/bench/peers/roofline/kernels.h"
+
+namespace seqc::peers::roofline {
+
+struct Shape {
+  int width = 0;            ///< see lanes_of
+  int rows = 1;             ///< rows of a register tile, at most
+  int columns = 1;          ///< its vectors, at most
+  int chains = 1;           ///< partial sums
+  int64_t chunk = 1 << 30;  ///< rows for which all weights are swept before the next rows
+};
+std::string to_string(const Shape& shape);
+
+/// A share of a product: all of it, or the part-th of `parts` of its columns or rows.
+struct Share {
+  int part = 0, parts = 1;
+  bool of_rows = false;
+};
+
+/// [rows, k] times [k, columns].
+class Product {
+ public:
+  Product(int64_t rows, int64_t k, int64_t columns);
+
+  /// Multiplies the first `rows` rows. `backward` sweeps the panels from the last to the first.
+  void run(int64_t rows, bool backward, const Share& share) const;
+  /// Tries shapes for `rows` rows, every other sweep backward, and keeps the fastest.
+  void tune(int64_t rows);
+
+  const Shape& shape() const { return shape_; }
+  double multiply_adds() const { return static_cast<double>(k_) * static_cast<double>(columns_); }  ///< a row
+
+ private:
+  void sweep(int64_t first_row, int64_t last_row, int64_t first, int64_t last, bool backward, float* out) const;
+  std::vector<Shape> candidates(int64_t rows) const;
+  double seconds(int64_t rows) const;
+  void keep_fastest(const std::vector<Shape>& shapes, int64_t rows);
+
+  int64_t k_, columns_;
+  Tensor weights_, rows_;
+  Shape shape_;
+};
+
+}  // namespace seqc::peers::roofline

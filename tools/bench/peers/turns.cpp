@@ -1,0 +1,74 @@
+#include "tools/bench/peers/turns.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace seqc::peers {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds_of(Engine& engine, int64_t runs) {
+  auto start = Clock::now();
+  for (int64_t i = 0; i < runs; ++i) engine.run();
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(runs);
+}
+
+/// Brings an engine's weights and code back into cache before its turn. Worker threads of the engine before may still
+/// spin for some milliseconds after its last run and would take a core away: they get time to fall asleep first.
+void settle(Engine& engine, int threads) {
+  if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  auto end = Clock::now() + std::chrono::milliseconds(2);
+  do engine.run();
+  while (Clock::now() < end);
+}
+
+void take_turn(Contestant& c, const TurnOptions& options) {
+  settle(*c.engine, options.threads);
+  std::vector<double>& samples = c.turns.emplace_back();
+  double spent = 0;
+  do {
+    samples.push_back(microseconds_of(*c.engine, c.batch));
+    spent += samples.back() * static_cast<double>(c.batch);
+  } while (spent < options.turn_us);
+}
+
+double quantile(std::vector<double> samples, double q) {
+  std::sort(samples.begin(), samples.end());
+  return samples[static_cast<size_t>(std::lround(q * static_cast<double>(samples.size() - 1)))];
+}
+
+}  // namespace
+
+void measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
+  constexpr double kSample = 20;  // microseconds
+  for (Contestant& c : contestants) {
+    settle(*c.engine, options.threads);
+    const double once = microseconds_of(*c.engine, 1);
+    c.batch = std::max<int64_t>(1, std::llround(kSample / (once < kSample ? microseconds_of(*c.engine, 20) : once)));
+  }
+  auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
+  for (size_t round = 0; round < options.rounds || Clock::now() < end; ++round)
+    for (size_t i = 0; i < contestants.size(); ++i) take_turn(contestants[(i + round) % contestants.size()], options);
+}
+
+nlohmann::json describe(const Contestant& contestant) {
+  std::vector<double> all;
+  for (const std::vector<double>& turn : contestant.turns) all.insert(all.end(), turn.begin(), turn.end());
+  return {{"median_us", quantile(all, 0.5)},      {"q1_us", quantile(all, 0.25)},  {"q3_us", quantile(all, 0.75)},
+          {"min_us", quantile(all, 0)},           {"p99_us", quantile(all, 0.99)}, {"samples", all.size()},
+          {"load_ms", contestant.engine->load_ms}};
+}
+
+nlohmann::json ratio(const Contestant& slow, const Contestant& fast) {
+  std::vector<double> ratios;
+  for (size_t round = 0; round < slow.turns.size(); ++round)
+    ratios.push_back(quantile(slow.turns[round], 0.5) / quantile(fast.turns[round], 0.5));
+  return {{"median", quantile(ratios, 0.5)}, {"q1", quantile(ratios, 0.25)}, {"q3", quantile(ratios, 0.75)}};
+}
+
+}  // namespace seqc::peers

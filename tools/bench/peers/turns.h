@@ -1,0 +1,37 @@
+/// Measures engines in turns of a few hundredths of a second, so that a change of the machine's speed meets all of them.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "tools/bench/peers/engine.h"
+
+namespace seqc::peers {
+
+struct Contestant {
+  std::string name;
+  std::unique_ptr<Engine> engine;
+  int64_t batch = 1;                       ///< runs a sample, so that a sample is well above the clock's resolution
+  std::vector<std::vector<double>> turns;  ///< microseconds a run: the samples of each turn
+};
+
+struct TurnOptions {
+  double seconds = 3;     ///< measuring time, all engines together
+  double turn_us = 30e3;  ///< of one engine
+  size_t rounds = 7;      ///< at least
+  int threads = 1;
+};
+
+/// Every round gives each engine one turn; the engine that begins changes from round to round.
+void measure(std::vector<Contestant>& contestants, const TurnOptions& options);
+
+/// {"median_us", "q1_us", "q3_us", "min_us", "p99_us", "samples"} over all turns.
+nlohmann::json describe(const Contestant& contestant);
+
+/// How many times faster `fast` is than `slow`: {"median", "q1", "q3"} of the rounds' ratios, each one of a round's medians,
+/// which a machine that changes its speed between rounds leaves alone.
+nlohmann::json ratio(const Contestant& slow, const Contestant& fast);
+
+}  // namespace seqc::peers
