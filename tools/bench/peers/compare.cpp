@@ -6,9 +6,8 @@
 ///    "roofline": see read_workload,
 ///    "dims": {"T": 100...}, "seed": n,
 ///    "inputs": [{"dtype": position in seqc_dtype, "shape": [...], "file": raw data}...] where they are not random (null),
-///    "seconds": n, "turn_us": n, "rounds": n, "atol": x, "rtol": x}
+///    "seconds": n, "turn_us": n, "rounds": n, "cpu_time": flag (see turns.h), "atol": x, "rtol": x}
 #include <dlfcn.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <fstream>
@@ -28,15 +27,6 @@ namespace {
 
 using namespace seqc::peers;
 using nlohmann::json;
-
-/// One thread stays on the processor where it is, beside its weights in cache.
-void pin() {
-  const int cpu = sched_getcpu();
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  if (cpu >= 0) sched_setaffinity(0, sizeof set, &set);
-}
 
 Tensor read(const json& input) {
   Tensor tensor(static_cast<seqc_dtype>(input.at("dtype").get<int>()), input.at("shape").get<std::vector<int64_t>>());
@@ -151,7 +141,6 @@ json Comparison::report() const {
 }
 
 json Comparison::run() {
-  if (threads_ == 1) pin();
   auto ort = std::make_unique<OrtEngine>(job_.at("ort").get<std::string>(), job_.at("model").get<std::string>(),
                                          threads_, job_.value("dims", DimValues()));
   const std::string version = ort->version();
@@ -165,6 +154,7 @@ json Comparison::run() {
   options.seconds = job_.value("seconds", options.seconds);
   options.turn_us = job_.value("turn_us", options.turn_us);
   options.rounds = job_.value("rounds", options.rounds);
+  options.cpu_time = threads_ == 1 && job_.value("cpu_time", false);
   measure(contestants_, options);
   check_outputs();
   json result = report();

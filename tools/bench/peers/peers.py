@@ -50,7 +50,7 @@ def measure(arguments, name, model, threads, job, seqc_options=(), **row):
     """One row: builds the library, runs the job, and looks for what went wrong."""
     row = {"model": name, "threads": threads, **row}
     job = {"ort": str(arguments.ort), "model": str(model), "threads": threads, "seconds": arguments.seconds,
-           "rounds": arguments.rounds, "atol": ATOL, "rtol": RTOL, **job}
+           "rounds": arguments.rounds, "cpu_time": arguments.cpu_time, "atol": ATOL, "rtol": RTOL, **job}
     problems = []
     if arguments.seqc:
         library, seconds, problem = build_library(arguments.seqc, model, arguments.work / "built" / name, seqc_options)
@@ -139,6 +139,8 @@ def parse():
     parser.add_argument("--threads", default="1,2", help="comma separated thread counts (1,2)")
     parser.add_argument("--seconds", type=float, help="measuring time a row, all engines together (4)")
     parser.add_argument("--rounds", type=int, help="turns of each engine, at least (9)")
+    parser.add_argument("--cpu-time", action="store_true",
+                        help="at one thread, leave out the time that other programs had the processor")
     parser.add_argument("--quick", action="store_true", help="a few configurations, for about a second each")
     parser.add_argument("--models", type=pathlib.Path, metavar="DIR",
                         help="whole models as well: folders with model.onnx and test_data_set_0, one thread")

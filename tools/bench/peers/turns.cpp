@@ -1,9 +1,13 @@
 #include "tools/bench/peers/turns.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 namespace seqc::peers {
@@ -12,10 +16,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double microseconds_of(Engine& engine, int64_t runs) {
-  auto start = Clock::now();
+/// Of the wall's clock, or of the time that this thread was given a processor.
+double now_us(bool cpu_time) {
+  timespec time;
+  clock_gettime(cpu_time ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) * 1e-3;
+}
+
+double microseconds_of(Engine& engine, int64_t runs, bool cpu_time) {
+  const double start = now_us(cpu_time);
   for (int64_t i = 0; i < runs; ++i) engine.run();
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(runs);
+  return (now_us(cpu_time) - start) / static_cast<double>(runs);
 }
 
 /// Brings an engine's weights and code back into cache before its turn. Worker threads of the engine before may still
@@ -27,12 +38,32 @@ void settle(Engine& engine, int threads) {
   while (Clock::now() < end);
 }
 
+/// Keeps the calling thread on the processor where it is, beside its weights in cache, until the end of its turn; between
+/// turns it may move away from other programs.
+class Pinned {
+ public:
+  Pinned() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(sched_getcpu(), &here);
+    sched_setaffinity(0, sizeof here, &here);
+  }
+  ~Pinned() { sched_setaffinity(0, sizeof before_, &before_); }
+  Pinned(const Pinned&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
 void take_turn(Contestant& c, const TurnOptions& options) {
+  std::optional<Pinned> pinned;
+  if (options.threads == 1) pinned.emplace();
   settle(*c.engine, options.threads);
   std::vector<double>& samples = c.turns.emplace_back();
   double spent = 0;
   do {
-    samples.push_back(microseconds_of(*c.engine, c.batch));
+    samples.push_back(microseconds_of(*c.engine, c.batch, options.cpu_time));
     spent += samples.back() * static_cast<double>(c.batch);
   } while (spent < options.turn_us);
 }
@@ -48,8 +79,8 @@ void measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
   constexpr double kSample = 20;  // microseconds
   for (Contestant& c : contestants) {
     settle(*c.engine, options.threads);
-    const double once = microseconds_of(*c.engine, 1);
-    c.batch = std::max<int64_t>(1, std::llround(kSample / (once < kSample ? microseconds_of(*c.engine, 20) : once)));
+    const double once = microseconds_of(*c.engine, 1, options.cpu_time);
+    c.batch = std::max<int64_t>(1, std::llround(kSample / (once < kSample ? microseconds_of(*c.engine, 20, options.cpu_time) : once)));
   }
   auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   for (size_t round = 0; round < options.rounds || Clock::now() < end; ++round)

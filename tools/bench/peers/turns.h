@@ -22,6 +22,7 @@ struct TurnOptions {
   double turn_us = 30e3;  ///< of one engine
   size_t rounds = 7;      ///< at least
   int threads = 1;
+  bool cpu_time = false;  ///< leaves out what other programs took; for one thread on a machine that is not idle
 };
 
 /// Every round gives each engine one turn; the engine that begins changes from round to round.

@@ -16,6 +16,19 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// Padded so that panels of any vector width lie in it.
 int64_t padded(int64_t columns) { return divide_up(columns, lanes_of(0)) * lanes_of(0); }
 
+/// A sweep's time, forward and backward in turns, over a while that can be timed.
+double seconds(const Sweep& sweep) {
+  int64_t pairs = 0;
+  auto start = Clock::now(), end = start;
+  do {
+    sweep.run(false);
+    sweep.run(true);
+    ++pairs;
+    end = Clock::now();
+  } while (end - start < std::chrono::microseconds(200));
+  return std::chrono::duration<double>(end - start).count() / static_cast<double>(2 * pairs);
+}
+
 }  // namespace
 
 std::string to_string(const Shape& shape) {
@@ -32,32 +45,38 @@ Product::Product(int64_t rows, int64_t k, int64_t columns)
   rows_.fill(2, 1);
 }
 
-void Product::run(int64_t rows, bool backward, const Share& share) const {
+void Sweep::run(bool backward) const {
   alignas(64) float out[kMaxRows * kMaxColumns * 16];
+  if (backward)
+    for (auto call = calls.rbegin(); call != calls.rend(); ++call) call->kernel(call->panel, call->rows, k, out);
+  else
+    for (const Call& call : calls) call.kernel(call.panel, call.rows, k, out);
+}
+
+Sweep Product::sweep(int64_t rows, const Share& share) const {
   const int64_t vectors = padded(columns_) / lanes_of(shape_.width);
   auto part = [&](int64_t whole, int part) { return whole * part / share.parts; };
   const bool by_rows = share.of_rows;
-  const int64_t first_row = by_rows ? part(rows, share.part) : 0,
-                last_row = by_rows ? part(rows, share.part + 1) : rows;
-  const int64_t first = by_rows ? 0 : part(vectors, share.part),
-                last = by_rows ? vectors : part(vectors, share.part + 1);
+  const int64_t first_row = by_rows ? part(rows, share.part) : 0, last_row = by_rows ? part(rows, share.part + 1) : rows;
+  const int64_t first = by_rows ? 0 : part(vectors, share.part), last = by_rows ? vectors : part(vectors, share.part + 1);
+  Sweep sweep{k_, {}};
   for (int64_t row = first_row; row < last_row; row += shape_.chunk)
-    sweep(row, std::min(last_row, row + shape_.chunk), first, last, backward, out);
+    add(sweep, row, std::min(last_row, row + shape_.chunk), first, last);
+  return sweep;
 }
 
 /// Rows [first_row, last_row) with the vectors [first, last) of the columns.
-void Product::sweep(int64_t first_row, int64_t last_row, int64_t first, int64_t last, bool backward, float* out) const {
+void Product::add(Sweep& sweep, int64_t first_row, int64_t last_row, int64_t first, int64_t last) const {
   const auto *weights = static_cast<const float*>(weights_.data()), *rows = static_cast<const float*>(rows_.data());
   const int64_t lanes = lanes_of(shape_.width), vectors = last - first, count = last_row - first_row;
   const int64_t panels = divide_up(vectors, shape_.columns), tiles = divide_up(count, shape_.rows);
-  for (int64_t i = 0; i < panels; ++i) {
-    const int64_t panel = backward ? panels - 1 - i : i;
+  for (int64_t panel = 0; panel < panels; ++panel) {
     const int64_t from = first + vectors * panel / panels, to = first + vectors * (panel + 1) / panels;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t top = first_row + count * tile / tiles, bottom = first_row + count * (tile + 1) / tiles;
       const Kernel multiply =
           kernel(shape_.width, static_cast<int>(bottom - top), static_cast<int>(to - from), shape_.chains);
-      multiply(weights + from * lanes * k_, rows + top * k_, k_, out);
+      sweep.calls.push_back({multiply, weights + from * lanes * k_, rows + top * k_});
     }
   }
 }
@@ -83,26 +102,13 @@ std::vector<Shape> Product::candidates(int64_t rows) const {
   return shapes;
 }
 
-/// One sweep's, forward and backward in turns; the best of some tries that take long enough to be timed.
-double Product::seconds(int64_t rows) const {
-  int64_t pairs = 0;
-  auto start = Clock::now(), end = start;
-  do {
-    run(rows, false, {});
-    run(rows, true, {});
-    ++pairs;
-    end = Clock::now();
-  } while (end - start < std::chrono::microseconds(200));
-  return std::chrono::duration<double>(end - start).count() / static_cast<double>(2 * pairs);
-}
-
 void Product::keep_fastest(const std::vector<Shape>& shapes, int64_t rows) {
   std::vector<double> best(shapes.size(), std::numeric_limits<double>::infinity());
   const auto end = Clock::now() + std::chrono::milliseconds(500);
   for (int round = 0; round < 8 && (round < 2 || Clock::now() < end); ++round) {
     for (size_t i = 0; i < shapes.size(); ++i) {
       shape_ = shapes[i];
-      best[i] = std::min(best[i], seconds(rows));
+      best[i] = std::min(best[i], seconds(sweep(rows, {})));
     }
   }
   shape_ = shapes[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())];

@@ -25,13 +25,26 @@ struct Share {
   bool of_rows = false;
 };
 
+/// The calls of inner loops that make up a share of a product, worked out beforehand.
+struct Sweep {
+  struct Call {
+    Kernel kernel;
+    const float *panel, *rows;
+  };
+  int64_t k = 0;
+  std::vector<Call> calls;
+
+  /// `backward` runs through the weights from the last panel to the first.
+  void run(bool backward) const;
+};
+
 /// [rows, k] times [k, columns].
 class Product {
  public:
   Product(int64_t rows, int64_t k, int64_t columns);
 
-  /// Multiplies the first `rows` rows. `backward` sweeps the panels from the last to the first.
-  void run(int64_t rows, bool backward, const Share& share) const;
+  /// Multiplies the first `rows` rows. Holds addresses of this product's tensors, which moving it does not change.
+  Sweep sweep(int64_t rows, const Share& share) const;
   /// Tries shapes for `rows` rows, every other sweep backward, and keeps the fastest.
   void tune(int64_t rows);
 
@@ -39,9 +52,8 @@ class Product {
   double multiply_adds() const { return static_cast<double>(k_) * static_cast<double>(columns_); }  ///< a row
 
  private:
-  void sweep(int64_t first_row, int64_t last_row, int64_t first, int64_t last, bool backward, float* out) const;
+  void add(Sweep& sweep, int64_t first_row, int64_t last_row, int64_t first, int64_t last) const;
   std::vector<Shape> candidates(int64_t rows) const;
-  double seconds(int64_t rows) const;
   void keep_fastest(const std::vector<Shape>& shapes, int64_t rows);
 
   int64_t k_, columns_;

@@ -31,14 +31,22 @@ struct Recurrence {
   std::vector<Product> phases;
 };
 
+/// What one thread does for a recurrence.
+struct Program {
+  Sweep project;
+  std::vector<std::vector<Sweep>> steps;  // by live rows, then by phase
+};
+
 }  // namespace
 
 struct Plan {
   Plan(const Workload& workload, int threads);
 
-  void run();
+  void run() { split == Split::kNone ? work(0) : team.run(whole_work); }
   void work(int thread);
-  void recur(const Recurrence& recurrence, int thread);
+  void recur(const Program& program, int thread);
+  Program program_of(const Recurrence& recurrence, int thread) const;
+  void use(Split split);
   void choose_split();
 
   std::vector<int64_t> live;
@@ -46,6 +54,8 @@ struct Plan {
   std::vector<std::vector<Recurrence>> layers;
   Team team;
   Split split = Split::kNone;
+  std::vector<std::vector<Program>> programs[2];  // of each thread, by layer and direction
+  std::function<void(int)> whole_work = [this](int thread) { work(thread); };
 };
 
 Plan::Plan(const Workload& workload, int threads)
@@ -70,29 +80,49 @@ Plan::Plan(const Workload& workload, int threads)
   choose_split();
 }
 
-void Plan::run() {
-  if (split == Split::kNone)
-    work(0);
-  else
-    team.run([this](int thread) { work(thread); });
-}
-
 void Plan::work(int thread) {
-  for (const std::vector<Recurrence>& directions : layers) {
-    for (size_t i = 0; i < directions.size(); ++i)
-      if (split != Split::kDirections || static_cast<int>(i % 2) == thread) recur(directions[i], thread);
+  for (const std::vector<Program>& directions : programs[thread]) {
+    for (const Program& program : directions) recur(program, thread);
     if (split == Split::kDirections) team.meet(thread);
   }
 }
 
-void Plan::recur(const Recurrence& recurrence, int thread) {
+void Plan::recur(const Program& program, int thread) {
+  program.project.run(false);
+  bool backward = false;
+  for (int64_t rows_now : live) {
+    for (const Sweep& phase : program.steps[static_cast<size_t>(rows_now)]) {
+      phase.run(backward);
+      if (split == Split::kColumns) team.meet(thread);
+    }
+    backward = !backward;
+  }
+}
+
+Program Plan::program_of(const Recurrence& recurrence, int thread) const {
   const bool shared = split == Split::kColumns || split == Split::kRows;
   const Share share{shared ? thread : 0, shared ? team.threads() : 1, split == Split::kRows};
-  if (recurrence.project) recurrence.project->run(rows, false, share);
-  for (size_t t = 0; t < live.size(); ++t) {
-    for (const Product& phase : recurrence.phases) {
-      phase.run(live[t], t % 2 == 1, share);
-      if (split == Split::kColumns) team.meet(thread);
+  Program program;
+  if (recurrence.project) program.project = recurrence.project->sweep(rows, share);
+  program.steps.resize(static_cast<size_t>(live.front()) + 1);
+  for (int64_t now : live) {
+    std::vector<Sweep>& step = program.steps[static_cast<size_t>(now)];
+    if (!step.empty()) continue;
+    for (const Product& phase : recurrence.phases) step.push_back(phase.sweep(now, share));
+  }
+  return program;
+}
+
+/// Lays out each thread's work.
+void Plan::use(Split wanted) {
+  split = wanted;
+  for (int thread = 0; thread < (split == Split::kNone ? 1 : 2); ++thread) {
+    programs[thread].clear();
+    for (const std::vector<Recurrence>& directions : layers) {
+      std::vector<Program>& here = programs[thread].emplace_back();
+      for (size_t i = 0; i < directions.size(); ++i)
+        if (split != Split::kDirections || static_cast<int>(i % 2) == thread)
+          here.push_back(program_of(directions[i], thread));
     }
   }
 }
@@ -108,13 +138,14 @@ void Plan::choose_split() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(choices.size() > 1 ? 300 : 0);
   for (int round = 0; round < 20 && (round < 2 || std::chrono::steady_clock::now() < end); ++round) {
     for (size_t i = 0; i < choices.size() && choices.size() > 1; ++i) {
-      split = choices[i];
+      use(choices[i]);
+      run();
       const auto start = std::chrono::steady_clock::now();
       for (int run_of_ten = 0; run_of_ten < (rows == 1 ? 10 : 1); ++run_of_ten) run();
       best[i] = std::min(best[i], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
   }
-  split = choices[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())];
+  use(choices[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())]);
 }
 
 Workload read_workload(const nlohmann::json& json) {
