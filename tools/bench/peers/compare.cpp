@@ -115,10 +115,10 @@ void Comparison::add_others() {
 void Comparison::check_outputs() {
   const std::vector<Tensor> want = contestants_.front().engine->outputs();
   for (const Contestant& c : contestants_) {
-    if (c.name == "ort" || c.name == "lim") continue;
+    const std::vector<Tensor> got = c.engine->outputs();
+    if (c.name == "ort" || got.empty()) continue;
     try {
-      const Agreement agreement =
-          compare(c.engine->outputs(), want, job_.value("atol", 1e-5), job_.value("rtol", 1e-3));
+      const Agreement agreement = compare(got, want, job_.value("atol", 1e-5), job_.value("rtol", 1e-3));
       engines_[c.name]["largest_difference"] = agreement.largest;
       engines_[c.name]["excess"] = agreement.excess;
     } catch (const std::exception& error) {

@@ -50,7 +50,8 @@ class Engine {
   /// `inputs` stay where they are as long as the engine.
   virtual void bind(const std::vector<Tensor>& inputs) = 0;
   virtual void run() = 0;
-  /// What the last run computed, in the order of the model's outputs; a peer that has fewer of them gives the first ones.
+  /// What the last run computed, in the order of the model's outputs; a peer that has fewer of them gives the first ones, and
+  /// none where it is checked in another way.
   virtual std::vector<Tensor> outputs() const = 0;
   double load_ms = 0;  // time from the file to a model that can run
 };

@@ -46,6 +46,21 @@ def run_job(arguments, name, job):
         return {"problem": lines[-1] if lines else f"exit code {done.returncode}"}
 
 
+def keep_fastest_variants(found):
+    """Of a peer's variants NAME_VARIANT (RTNeural's backends) the fastest one stays, as NAME."""
+    engines, ratios = found.get("engines", {}), found.get("ratios", {})
+    for name in {engine.split("_")[0] for engine in engines if "_" in engine}:
+        variants = [engine for engine in engines if engine.startswith(f"{name}_")]
+        fastest = min(variants, key=lambda v: engines[v].get("median_us", float("inf")))
+        engines[name] = {**engines[fastest], "variant": fastest}
+        if fastest in ratios:
+            ratios[name] = ratios[fastest]
+        for variant in variants:
+            del engines[variant]
+            ratios.pop(variant, None)
+    return found
+
+
 def measure(arguments, name, model, threads, job, seqc_options=(), **row):
     """One row: builds the library, runs the job, and looks for what went wrong."""
     row = {"model": name, "threads": threads, **row}
@@ -59,7 +74,7 @@ def measure(arguments, name, model, threads, job, seqc_options=(), **row):
             job["seqc"] = str(library)
         else:
             problems.append(f"seqc: {problem}")
-    row.update(run_job(arguments, f"{name}_{threads}", job))
+    row.update(keep_fastest_variants(run_job(arguments, f"{name}_{threads}", job)))
     for engine, found in row.get("engines", {}).items():
         if found.get("excess", 0) > 1:
             problems.append(f"{engine}: outputs differ by {found['largest_difference']:.1e}")

@@ -144,10 +144,12 @@ std::unique_ptr<Engine> make(const Network& network, int threads) {
 
 }  // namespace seqc::peers
 
-extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network, int threads) {
+extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
+                                                                       int threads) {
   using namespace seqc::peers;
   if (network.clip != 0 || network.layers.front().p.count()) throw std::runtime_error("has no clip and no peepholes");
-  if (network.streaming && network.layers.size() > 1) throw std::runtime_error("states of several layers are not bound");
+  if (network.streaming && network.layers.size() > 1)
+    throw std::runtime_error("states of several layers are not bound");
   switch (network.cell) {
     case Cell::kLstm: return make<torch::nn::LSTM>(network, threads);
     case Cell::kGru:

@@ -57,8 +57,10 @@ Sweep Product::sweep(int64_t rows, const Share& share) const {
   const int64_t vectors = padded(columns_) / lanes_of(shape_.width);
   auto part = [&](int64_t whole, int part) { return whole * part / share.parts; };
   const bool by_rows = share.of_rows;
-  const int64_t first_row = by_rows ? part(rows, share.part) : 0, last_row = by_rows ? part(rows, share.part + 1) : rows;
-  const int64_t first = by_rows ? 0 : part(vectors, share.part), last = by_rows ? vectors : part(vectors, share.part + 1);
+  const int64_t first_row = by_rows ? part(rows, share.part) : 0,
+                last_row = by_rows ? part(rows, share.part + 1) : rows;
+  const int64_t first = by_rows ? 0 : part(vectors, share.part),
+                last = by_rows ? vectors : part(vectors, share.part + 1);
   Sweep sweep{k_, {}};
   for (int64_t row = first_row; row < last_row; row += shape_.chunk)
     add(sweep, row, std::min(last_row, row + shape_.chunk), first, last);
