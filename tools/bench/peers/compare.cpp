@@ -4,7 +4,7 @@
 ///    "seqc": library that `seqc build` made                                       (optional, like all that follows)
 ///    "plugins": {"name": shared object...}, "network": see read_network,
 ///    "roofline": see read_workload,
-///    "dims": {"T": 100...}, "seed": n,
+///    "dims": {"T": 100...}, "fix_dims": flag: tell them to ONNX Runtime when it loads the model, "seed": n,
 ///    "inputs": [{"dtype": position in seqc_dtype, "shape": [...], "file": raw data}...] where they are not random (null),
 ///    "seconds": n, "turn_us": n, "rounds": n, "cpu_time": flag (see turns.h), "atol": x, "rtol": x}
 #include <dlfcn.h>
@@ -129,14 +129,7 @@ void Comparison::check_outputs() {
 
 json Comparison::report() const {
   json report{{"threads", threads_}, {"engines", engines_}};
-  const Contestant* seqc = nullptr;
-  for (const Contestant& c : contestants_) {
-    report["engines"][c.name].update(describe(c));
-    if (c.name == "seqc") seqc = &c;
-  }
-  report["rounds"] = contestants_.front().turns.size();
-  for (const Contestant& c : contestants_)
-    if (seqc && &c != seqc) report["ratios"][c.name] = ratio(c, *seqc);
+  for (const Contestant& c : contestants_) report["engines"][c.name].update(describe(c));
   return report;
 }
 

@@ -25,6 +25,7 @@ enum Position {
   kSessionGetInputName = 36,
   kSessionGetOutputName = 37,
   kCreateTensorWithDataAsOrtValue = 49,
+  kGetTensorMutableData = 51,
   kCastTypeInfoToTensorInfo = 55,
   kGetTensorElementType = 60,
   kGetDimensionsCount = 61,
@@ -32,13 +33,18 @@ enum Position {
   kGetSymbolicDimensions = 63,
   kGetTensorTypeAndShape = 65,
   kCreateCpuMemoryInfo = 69,
+  kAllocatorFree = 76,
   kGetAllocatorWithDefaultOptions = 78,
   kReleaseValue = 96,
+  // since version 3
+  kAddFreeDimensionOverrideByName = 124,
   // since version 5
   kRunWithBinding = 133,
   kCreateIoBinding = 134,
   kBindInput = 136,
   kBindOutput = 137,
+  kBindOutputToDevice = 138,
+  kGetBoundOutputValues = 140,
 };
 constexpr uint32_t kTableVersion = 5;
 struct ApiBase {
@@ -76,7 +82,12 @@ void OrtEngine::call(int position, Arguments... arguments) const {
   }
 }
 
-OrtEngine::OrtEngine(const std::string& library, const std::string& model, int threads, const DimValues& dims)
+void OrtEngine::call_void(int position, void* argument) const {
+  reinterpret_cast<void (*)(void*)>(api_[position])(argument);
+}
+
+OrtEngine::OrtEngine(const std::string& library, const std::string& model, int threads, const DimValues& dims,
+                     bool fix_dims)
     : dims_(dims) {
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) throw std::runtime_error(dlerror());
@@ -90,6 +101,9 @@ OrtEngine::OrtEngine(const std::string& library, const std::string& model, int t
   call<void**>(kCreateSessionOptions, &options);
   call<void*, int>(kSetIntraOpNumThreads, options, threads);
   call<void*, int>(kSetInterOpNumThreads, options, 1);
+  if (fix_dims)
+    for (const auto& [name, value] : dims)
+      call<void*, const char*, int64_t>(kAddFreeDimensionOverrideByName, options, name.c_str(), value);
   auto start = std::chrono::steady_clock::now();
   call<const void*, const char*, const void*, void**>(kCreateSession, environment, model.c_str(), options, &session_);
   load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -152,41 +166,75 @@ void* OrtEngine::wrap(const Tensor& tensor) const {
   return value;
 }
 
+/// Inputs and outputs are bound once: what a caller does who runs the same model again and again.
 void OrtEngine::bind(const std::vector<Tensor>& inputs) {
   input_values_.clear();
   for (const Tensor& input : inputs) input_values_.push_back(wrap(input));
+  call<void*, void**>(kCreateIoBinding, session_, &binding_);
+  bind_inputs();
   // The first run lets ONNX Runtime allocate the outputs; their shapes are then known and later runs write in place.
-  output_values_.assign(output_names_.size(), nullptr);
+  for (const char* name : output_names_)
+    call<void*, const char*, const void*>(kBindOutputToDevice, binding_, name, memory_);
   run();
-  std::vector<void*> in_place;
-  for (void* value : output_values_) {
-    void* info = nullptr;
-    call<const void*, void**>(kGetTensorTypeAndShape, value, &info);
-    auto [dtype, shape] = describe(info);
-    outputs_.emplace_back(dtype, shape);
-    in_place.push_back(wrap(outputs_.back()));
-    reinterpret_cast<void (*)(void*)>(api_[kReleaseValue])(value);
-  }
-  output_values_ = in_place;
-  bind_in_place();
+  if (bind_outputs_in_place()) return;
+  // A model may declare another rank than it computes: then only outputs are accepted that each run allocates anew.
+  in_place_.clear();
+  allocated_.assign(output_names_.size(), nullptr);
+  run();
 }
 
-/// Two ways lead to a run with given outputs, of which an IoBinding is the cheaper one where a run is short.
-void OrtEngine::bind_in_place() {
-  call<void*, void**>(kCreateIoBinding, session_, &binding_);
+void OrtEngine::bind_inputs() {
   for (size_t i = 0; i < input_names_.size(); ++i)
     call<void*, const char*, const void*>(kBindInput, binding_, input_names_[i], input_values_[i]);
-  for (size_t i = 0; i < output_names_.size(); ++i)
-    call<void*, const char*, const void*>(kBindOutput, binding_, output_names_[i], output_values_[i]);
+}
+
+bool OrtEngine::bind_outputs_in_place() {
+  in_place_ = outputs();
+  try {
+    for (size_t i = 0; i < in_place_.size(); ++i)
+      call<void*, const char*, const void*>(kBindOutput, binding_, output_names_[i], wrap(in_place_[i]));
+    run();
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+Tensor OrtEngine::copy_of(const void* value) const {
+  void *info = nullptr, *data = nullptr;
+  call<const void*, void**>(kGetTensorTypeAndShape, value, &info);
+  call<const void*, void**>(kGetTensorMutableData, value, &data);
+  auto [dtype, shape] = describe(info);
+  return {dtype, shape, data};
+}
+
+std::vector<Tensor> OrtEngine::outputs() const {
+  if (!allocated_.empty()) {
+    std::vector<Tensor> result;
+    for (const void* value : allocated_) result.push_back(copy_of(value));
+    return result;
+  }
+  void** values = nullptr;
+  size_t count = 0;
+  call<const void*, void*, void***, size_t*>(kGetBoundOutputValues, binding_, allocator_, &values, &count);
+  std::vector<Tensor> result;
+  for (size_t i = 0; i < count; ++i) {
+    result.push_back(copy_of(values[i]));
+    call_void(kReleaseValue, values[i]);
+  }
+  call<void*, void*>(kAllocatorFree, allocator_, values);
+  return result;
 }
 
 void OrtEngine::run() {
-  if (binding_)
-    call<void*, const void*, const void*>(kRunWithBinding, session_, nullptr, binding_);
-  else
-    call<void*, const void*, const char* const*, void* const*, size_t, const char* const*, size_t, void**>(
-        kRun, session_, nullptr, input_names_.data(), input_values_.data(), input_values_.size(), output_names_.data(),
-        output_names_.size(), output_values_.data());
+  if (allocated_.empty()) return call<void*, const void*, const void*>(kRunWithBinding, session_, nullptr, binding_);
+  for (void*& value : allocated_) {
+    if (value) call_void(kReleaseValue, value);
+    value = nullptr;
+  }
+  call<void*, const void*, const char* const*, void* const*, size_t, const char* const*, size_t, void**>(
+      kRun, session_, nullptr, input_names_.data(), input_values_.data(), input_values_.size(), output_names_.data(),
+      output_names_.size(), allocated_.data());
 }
 
 }  // namespace seqc::peers

@@ -97,18 +97,19 @@ void measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
 }
 
 nlohmann::json describe(const Contestant& contestant) {
-  std::vector<double> all;
-  for (const std::vector<double>& turn : contestant.turns) all.insert(all.end(), turn.begin(), turn.end());
-  return {{"median_us", quantile(all, 0.5)},      {"q1_us", quantile(all, 0.25)},  {"q3_us", quantile(all, 0.75)},
-          {"min_us", quantile(all, 0)},           {"p99_us", quantile(all, 0.99)}, {"samples", all.size()},
+  std::vector<double> all, turns;
+  for (const std::vector<double>& turn : contestant.turns) {
+    all.insert(all.end(), turn.begin(), turn.end());
+    turns.push_back(quantile(turn, 0.5));
+  }
+  return {{"median_us", quantile(all, 0.5)},
+          {"q1_us", quantile(all, 0.25)},
+          {"q3_us", quantile(all, 0.75)},
+          {"min_us", quantile(all, 0)},
+          {"p99_us", quantile(all, 0.99)},
+          {"samples", all.size()},
+          {"turns_us", turns},
           {"load_ms", contestant.engine->load_ms}};
-}
-
-nlohmann::json ratio(const Contestant& slow, const Contestant& fast) {
-  std::vector<double> ratios;
-  for (size_t round = 0; round < slow.turns.size(); ++round)
-    ratios.push_back(quantile(slow.turns[round], 0.5) / quantile(fast.turns[round], 0.5));
-  return {{"median", quantile(ratios, 0.5)}, {"q1", quantile(ratios, 0.25)}, {"q3", quantile(ratios, 0.75)}};
 }
 
 }  // namespace seqc::peers

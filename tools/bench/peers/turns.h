@@ -28,11 +28,8 @@ struct TurnOptions {
 /// Every round gives each engine one turn; the engine that begins changes from round to round.
 void measure(std::vector<Contestant>& contestants, const TurnOptions& options);
 
-/// {"median_us", "q1_us", "q3_us", "min_us", "p99_us", "samples"} over all turns.
+/// {"median_us", "q1_us", "q3_us", "min_us", "p99_us", "samples"} over all turns, and "turns_us", the median of each: the
+/// quotient of two engines' medians of one round leaves out that the machine changes its speed between rounds.
 nlohmann::json describe(const Contestant& contestant);
-
-/// How many times faster `fast` is than `slow`: {"median", "q1", "q3"} of the rounds' ratios, each one of a round's medians,
-/// which a machine that changes its speed between rounds leaves alone.
-nlohmann::json ratio(const Contestant& slow, const Contestant& fast);
 
 }  // namespace seqc::peers

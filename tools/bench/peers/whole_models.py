@@ -22,19 +22,26 @@ def select(directory, patterns):
 
 
 def prepare(folder, scratch):
-    """The job's inputs, in the order of the model's, and options for `seqc build`."""
+    """The job's inputs and named dims, and options for `seqc build`, most specific shapes first: values are given only to
+    models that need them."""
     scratch.mkdir(parents=True, exist_ok=True)
     graph = onnx.load(str(folder / "model.onnx"), load_external_data=False).graph
     initializers = {tensor.name for tensor in graph.initializer}
-    names = [value.name for value in graph.input if value.name not in initializers]
-    arrays = {}
-    for i, name in enumerate(names):
+    values = [value for value in graph.input if value.name not in initializers]
+    inputs, dims = [], {}
+    for i, value in enumerate(values):
         tensor = onnx.TensorProto()
         tensor.ParseFromString((folder / "test_data_set_0" / f"input_{i}.pb").read_bytes())
-        arrays[tensor.name or name] = numpy_helper.to_array(tensor)
-    inputs = []
-    for i, name in enumerate(names):
+        if tensor.name and tensor.name != value.name:
+            raise ValueError(f"input {i} is {value.name}, its file holds {tensor.name}")
+        array = numpy_helper.to_array(tensor)
         file = scratch / f"input_{i}.bin"
-        file.write_bytes(arrays[name].tobytes())
-        inputs.append({"dtype": DTYPES[arrays[name].dtype.name], "shape": list(arrays[name].shape), "file": str(file)})
-    return {"inputs": inputs}, shapes_and_values(folder)
+        file.write_bytes(array.tobytes())
+        inputs.append({"dtype": DTYPES[array.dtype.name], "shape": list(array.shape), "file": str(file)})
+        for dim, size in zip(value.type.tensor_type.shape.dim, array.shape):
+            if dim.dim_param:
+                dims[dim.dim_param] = size
+    options = shapes_and_values(folder)
+    pairs = list(zip(options[::2], options[1::2]))
+    shapes = [text for pair in pairs if pair[0] == "--shape" for text in pair]
+    return {"inputs": inputs, "dims": dims, "fix_dims": True}, (shapes, options, [])
