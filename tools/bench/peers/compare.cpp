@@ -88,7 +88,7 @@ void Comparison::add(const std::string& name, const Make& make) {
     std::unique_ptr<Engine> engine = make();
     engine->bind(inputs_);
     engine->run();
-    contestants_.push_back({name, std::move(engine), 1, {}});
+    contestants_.push_back({name, std::move(engine)});
   } catch (const std::exception& error) {
     engines_[name]["problem"] = error.what();
   }
@@ -140,7 +140,7 @@ json Comparison::run() {
   inputs_ = make_inputs(job_, *ort);
   ort->bind(inputs_);
   ort->run();
-  contestants_.push_back({"ort", std::move(ort), 1, {}});
+  contestants_.push_back({"ort", std::move(ort)});
   add_others();
   TurnOptions options;
   options.threads = threads_;

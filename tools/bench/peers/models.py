@@ -120,7 +120,7 @@ def grid():
         if cell["cell"] != "RNN":
             yield c(**cell, batch=32, ragged=True, quick=lstm)
     yield c(peephole=True)
-    yield c(clip=0.5)
+    yield c(clip=1)  # reaches some pre-activations, and no cell state, which ONNX Runtime does not clip
     for cell in cells.CELLS:
         for hidden in (64, 256):
             yield c(cell=cell, hidden=hidden, quick=hidden == 64)

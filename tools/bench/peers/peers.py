@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import goals
 import models
 import report
 import whole_models
@@ -264,11 +265,11 @@ def main():
     summary = report.summary(results["rows"])
     passed = not any("problem" in row for row in results["rows"])
     if arguments.check:
-        text, met = report.check(results["rows"])
+        text, met = goals.check(results["rows"])
         summary += "\n" + text
         passed = passed and met
     if arguments.against:
-        text, same = report.against(results["rows"], json.loads(arguments.against.read_text())["rows"])
+        text, same = goals.against(results["rows"], json.loads(arguments.against.read_text())["rows"])
         summary += "\n" + text
         passed = passed and same
     table = "\n".join([report.header(results), *map(report.line, results["rows"])])

@@ -31,10 +31,12 @@ double microseconds_of(Engine& engine, int64_t runs, bool cpu_time) {
 
 /// Brings an engine's weights and code back into cache before its turn. Worker threads of the engine before may still
 /// spin for some milliseconds after its last run and would take a core away: they get time to fall asleep first.
-void settle(Engine& engine, int threads) {
+void settle(Contestant& c, int threads) {
+  constexpr double kWarmingUs = 2e3, kWarmAnywayUs = 1e5;  // a run that takes so long has warmed itself soon
   if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  auto end = Clock::now() + std::chrono::milliseconds(2);
-  do engine.run();
+  if (c.run_us > kWarmAnywayUs) return;
+  auto end = Clock::now() + std::chrono::duration<double, std::micro>(kWarmingUs);
+  do c.engine->run();
   while (Clock::now() < end);
 }
 
@@ -59,7 +61,7 @@ class Pinned {
 void take_turn(Contestant& c, const TurnOptions& options) {
   std::optional<Pinned> pinned;
   if (options.threads == 1) pinned.emplace();
-  settle(*c.engine, options.threads);
+  settle(c, options.threads);
   std::vector<double>& samples = c.turns.emplace_back();
   double spent = 0;
   do {
@@ -68,15 +70,15 @@ void take_turn(Contestant& c, const TurnOptions& options) {
   } while (spent < options.turn_us);
 }
 
-/// How many runs fill a sample. The best of some tries: an interrupted one would tell of a slow engine.
-int64_t batch_for(Engine& engine, bool cpu_time) {
+/// Finds how long a run takes and how many fill a sample. The best of some tries: an interrupted one would tell of a slow
+/// engine.
+void estimate(Contestant& c, bool cpu_time) {
   const double sample = cpu_time ? 100 : 20;  // microseconds; reading the thread's clock is a system call
-  double best = sample;
-  for (int64_t runs : {1, 1, 20, 20, 20, 20}) {
-    if (runs > 1 && best >= sample) return 1;
-    best = std::min(best, microseconds_of(engine, runs, cpu_time));
-  }
-  return std::max<int64_t>(1, std::llround(sample / best));
+  c.run_us = microseconds_of(*c.engine, 1, cpu_time);
+  if (c.run_us < 1e3)
+    for (int64_t runs : {1, 20, 20, 20, 20})
+      if (runs == 1 || c.run_us < sample) c.run_us = std::min(c.run_us, microseconds_of(*c.engine, runs, cpu_time));
+  c.batch = std::max<int64_t>(1, std::llround(sample / c.run_us));
 }
 
 double quantile(std::vector<double> samples, double q) {
@@ -87,13 +89,19 @@ double quantile(std::vector<double> samples, double q) {
 }  // namespace
 
 void measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
+  constexpr double kSlowUs = 1e6;
+  constexpr size_t kSlowRounds = 2;
   for (Contestant& c : contestants) {
-    settle(*c.engine, options.threads);
-    c.batch = batch_for(*c.engine, options.cpu_time);
+    settle(c, options.threads);
+    estimate(c, options.cpu_time);
   }
   auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
-  for (size_t round = 0; round < options.rounds || Clock::now() < end; ++round)
-    for (size_t i = 0; i < contestants.size(); ++i) take_turn(contestants[(i + round) % contestants.size()], options);
+  for (size_t round = 0; round < options.rounds || Clock::now() < end; ++round) {
+    for (size_t i = 0; i < contestants.size(); ++i) {
+      Contestant& c = contestants[(i + round) % contestants.size()];
+      if (c.run_us < kSlowUs || round < kSlowRounds) take_turn(c, options);
+    }
+  }
 }
 
 nlohmann::json describe(const Contestant& contestant) {

@@ -12,9 +12,10 @@ namespace seqc::peers {
 
 struct Contestant {
   std::string name;
-  std::unique_ptr<Engine> engine;
-  int64_t batch = 1;                       ///< runs a sample, so that a sample is well above the clock's resolution
-  std::vector<std::vector<double>> turns;  ///< microseconds a run: the samples of each turn
+  std::unique_ptr<Engine> engine = nullptr;
+  double run_us = 0;  ///< about so long takes a run
+  int64_t batch = 1;  ///< runs a sample, so that a sample is well above the clock's resolution
+  std::vector<std::vector<double>> turns = {};  ///< microseconds a run: the samples of each turn
 };
 
 struct TurnOptions {
@@ -25,7 +26,8 @@ struct TurnOptions {
   bool cpu_time = false;  ///< leaves out what other programs took; for one thread on a machine that is not idle
 };
 
-/// Every round gives each engine one turn; the engine that begins changes from round to round.
+/// Every round gives each engine one turn; the engine that begins changes from round to round. Engines that take more than a
+/// second for a run take part in the first two rounds only.
 void measure(std::vector<Contestant>& contestants, const TurnOptions& options);
 
 /// {"median_us", "q1_us", "q3_us", "min_us", "p99_us", "samples"} over all turns, and "turns_us", the median of each: the
