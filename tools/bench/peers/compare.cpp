@@ -57,7 +57,7 @@ std::unique_ptr<Engine> load_plugin(const std::string& path, const Network& netw
   if (!handle) throw std::runtime_error(dlerror());
   auto* make = reinterpret_cast<MakeEngine*>(dlsym(handle, "seqc_peers_make_engine"));
   if (!make) throw std::runtime_error(path + " is no peer's plugin");
-  return make(network, threads);
+  return std::unique_ptr<Engine>(make(network, threads));
 }
 
 /// The engines of a job and what became of each.

@@ -6,10 +6,10 @@
 
 namespace seqc::peers {
 
-/// Every plugin defines this function. Throws std::runtime_error with the reason when the peer has no such network.
-using MakeEngine = std::unique_ptr<Engine>(const Network& network, int threads);
+/// Every plugin defines this function; the caller owns the engine, which refers to `network`. Throws std::runtime_error with
+/// the reason when the peer has no such network.
+using MakeEngine = Engine*(const Network& network, int threads);
 
 }  // namespace seqc::peers
 
-extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
-                                                                       int threads);
+extern "C" seqc::peers::Engine* seqc_peers_make_engine(const seqc::peers::Network& network, int threads);

@@ -270,7 +270,6 @@ class OneDnnEngine : public Engine {
 
 }  // namespace seqc::peers
 
-extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
-                                                                       int threads) {
-  return std::make_unique<seqc::peers::OneDnnEngine>(network, threads);
+extern "C" seqc::peers::Engine* seqc_peers_make_engine(const seqc::peers::Network& network, int threads) {
+  return new seqc::peers::OneDnnEngine(network, threads);
 }

@@ -103,8 +103,7 @@ bool make(std::unique_ptr<Engine>& engine, const Network& network) {
 
 }  // namespace seqc::peers
 
-extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
-                                                                       int threads) {
+extern "C" seqc::peers::Engine* seqc_peers_make_engine(const seqc::peers::Network& network, int threads) {
   using namespace seqc::peers;
   if (network.cell != Cell::kLstm || !network.streaming || network.layers.size() > 1 || network.batch > 1 ||
       threads > 1)
@@ -113,5 +112,5 @@ extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seq
   if (!(make<1, 16>(engine, network) || make<16, 16>(engine, network) || make<64, 64>(engine, network) ||
         make<128, 128>(engine, network)))
     throw std::runtime_error("not built for these sizes");
-  return engine;
+  return engine.release();
 }

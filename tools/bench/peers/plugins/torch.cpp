@@ -133,19 +133,18 @@ class TorchEngine : public Engine {
 };
 
 template <class Module>
-std::unique_ptr<Engine> make(const Network& network, int threads) {
+Engine* make(const Network& network, int threads) {
   const auto start = std::chrono::steady_clock::now();
-  std::unique_ptr<Engine> engine = std::make_unique<TorchEngine<Module>>(network, threads);
+  auto engine = std::make_unique<TorchEngine<Module>>(network, threads);
   engine->load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  return engine;
+  return engine.release();
 }
 
 }  // namespace
 
 }  // namespace seqc::peers
 
-extern "C" std::unique_ptr<seqc::peers::Engine> seqc_peers_make_engine(const seqc::peers::Network& network,
-                                                                       int threads) {
+extern "C" seqc::peers::Engine* seqc_peers_make_engine(const seqc::peers::Network& network, int threads) {
   using namespace seqc::peers;
   if (network.clip != 0 || network.layers.front().p.count()) throw std::runtime_error("has no clip and no peepholes");
   if (network.streaming && network.layers.size() > 1)
