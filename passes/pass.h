@@ -78,6 +78,7 @@ bool form_kernels(ir::Function&, PassContext&);
 bool fuse_gates(ir::Function&, PassContext&);
 bool hoist_invariants(ir::Function&, PassContext&);
 bool hoist_projections(ir::Function&, PassContext&);
+bool lower_convolutions(ir::Function&, PassContext&);
 bool pack_weights(ir::Function&, PassContext&);
 bool regroup_sums(ir::Function&, PassContext&);
 bool replace_counters(ir::Function&, PassContext&);

@@ -21,6 +21,7 @@ std::vector<std::string> standard_pipeline() {
       // What the importer wrote, gradients written out, without detours.
       "differentiate",
       "fold", "simplify", "fold", "simplify", "eliminate-common-subexpressions", "eliminate-dead-code",
+      "lower-convolutions", "fold", "simplify", "eliminate-dead-code",
       // Loops that index by their step become scans of rows.
       "canonicalize-scans", "batch-rows", "replace-counters", "scan-indexed-reads", "emit-written-rows", "simplify",
       "eliminate-dead-code", "canonicalize-scans", "eliminate-dead-code",
@@ -58,6 +59,8 @@ constexpr std::array kPasses = {
     PassInfo{"hoist-invariants", hoist_invariants, kExact, "moves what every step repeats out of loops"},
     PassInfo{"hoist-projections", hoist_projections, kExact,
              "makes contractions on a scan's inputs one product over all steps"},
+    PassInfo{"lower-convolutions", lower_convolutions, Exactness::Reassociates,
+             "writes convolutions of many channels as products"},
     PassInfo{"pack-weights", pack_weights, kExact, "lays weights out in the order in which they are read"},
     PassInfo{"regroup-sums", regroup_sums, Exactness::Reassociates, "adds up first what can leave a scan"},
     PassInfo{"replace-counters", replace_counters, kExact, "computes what counts the steps from the step's number"},
