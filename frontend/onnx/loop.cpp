@@ -251,7 +251,7 @@ void import_loop(Node& node) {
   if (condition && condition->count() != 1) node.bad("cond is {}, expected bool[]", condition->type_str());
   const bool starts = !node.has_input(1) || (condition && condition->integer(0) != 0);
   const auto trips = condition && !starts ? std::optional(Dim(0)) : trip_count(node);
-  const auto steps = condition && !starts ? trips : count_steps(node, parts);
+  const auto steps = trips && *trips == Dim(0) ? trips : count_steps(node, parts);
   if (steps && *steps == Dim(0) && parts.stacked == 0) {
     for (size_t i = 0; i < parts.carried.size(); ++i) node.set_output(i, parts.carried[i]);
     return;

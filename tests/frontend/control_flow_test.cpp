@@ -145,6 +145,22 @@ TEST_CASE("a Loop that ends by its condition") {
         std::vector<double>{96 / 2 + 48});
 }
 
+TEST_CASE("a Loop of no steps that a run-time condition could end gives no rows") {
+  ModelBuilder model(13);
+  model.input("go", DType::boolean, {}).input("x", DType::f32, {3}).output("y").output("rows");
+  model.initializer("M", Tensor::scalar_int(DType::i64, 0));
+  GraphBuilder body;
+  body.input("i", DType::i64, {}).input("c", DType::boolean, {}).input("h", DType::f32, {3});
+  body.node("Identity", {"c"}, {"on"});
+  body.node("Neg", {"h"}, {"h1"});
+  body.node("Abs", {"h"}, {"row"});
+  body.output("on").output("h1").output("row");
+  model.node("Loop", {"M", "go", "x"}, {"y", "rows"}).attr("body", body);
+  const auto got = run_built(model, {Tensor::scalar_int(DType::boolean, 1), Tensor::f32({3}, {1, 2, 3})});
+  CHECK(numbers(got[0]) == std::vector<double>{1, 2, 3});
+  CHECK(got[1].shape() == std::vector<int64_t>{0, 3});
+}
+
 TEST_CASE("a Loop that appends to a sequence stacks its elements") {
   GraphBuilder body("body");
   body.input("step", DType::i64, {}).input("go", DType::boolean, {}).input("seq", DType::f32, {});

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "ir/infer.h"
+#include "ir/named_dims.h"
 #include "tests/support/random_graph.h"
 
 namespace seqc::test {
@@ -41,13 +42,20 @@ double largest(DType type) {
   }
 }
 
+double size_of_values(const Tensor& tensor) {
+  double largest = 0;
+  for (int64_t i = 0; i < tensor.count() && is_arithmetic(tensor.dtype()); ++i)
+    if (const double size = std::abs(tensor.real(i)); std::isfinite(size)) largest = std::max(largest, size);
+  return largest;
+}
+
 class Evaluation {
  public:
-  explicit Evaluation(const DimBindings& dims) : dims_(dims) {}
+  Evaluation(const Function& function, const DimBindings& dims) : dims_(dims), most_(function) {}
 
-  std::vector<double> run(const Function& function) {
+  std::vector<double> run(const Function& function, const std::vector<Tensor>& inputs) {
     for (size_t i = 0; i < function.body().argument_count(); ++i)
-      bounds_[function.body().argument(i)] = {is_float(function.body().argument(i)->dtype()) ? 1.0 : 3.0, 0};
+      bounds_[function.body().argument(i)] = {size_of_values(inputs[i]), 0};
     std::vector<double> errors;
     for (const Bound& bound : block(function.body())) errors.push_back(bound.error);
     return errors;
@@ -57,13 +65,7 @@ class Evaluation {
   using Bounds = std::vector<Bound>;
 
   Bound of(const Value* value) {
-    if (!value->is_constant()) return bounds_.at(value);
-    Bound bound;
-    if (!is_arithmetic(value->dtype())) return bound;
-    for (int64_t i = 0; i < value->constant().count(); ++i)
-      if (const double size = std::abs(value->constant().real(i)); std::isfinite(size))
-        bound.size = std::max(bound.size, size);
-    return bound;
+    return value->is_constant() ? Bound{size_of_values(value->constant()), 0} : bounds_.at(value);
   }
 
   Bounds of_operands(const Op& op) {
@@ -72,7 +74,9 @@ class Evaluation {
     return bounds;
   }
 
-  double count(const Shape& shape) const { return static_cast<double>(element_count(shape).evaluate(dims_)); }
+  /// The number of elements, at most where only a run can tell.
+  double count(const Shape& shape) const { return number(element_count(most_.upper(shape))); }
+  double number(const Dim& dim) const { return static_cast<double>(most_.upper(dim).evaluate(dims_)); }
 
   /// What a block yields or returns.
   Bounds block(const Block& block) {
@@ -104,7 +108,7 @@ class Evaluation {
     const bool is_scan = op.code() == Opcode::Scan;
     const size_t first = is_scan ? 0 : 2;  // operand of the first carry
     const size_t carries = is_scan ? static_cast<size_t>(op.as<ScanAttr>().carries) : operands.size() - 2;
-    const int64_t steps = is_scan ? op.as<ScanAttr>().length.evaluate(dims_) : kMostLoopSteps;
+    const int64_t steps = is_scan ? most_.upper(op.as<ScanAttr>().length).evaluate(dims_) : kMostLoopSteps;
     Bounds state(operands.begin() + static_cast<ptrdiff_t>(first),
                  operands.begin() + static_cast<ptrdiff_t>(first + carries));
     Bounds emitted(op.result_count() - carries), all = state;
@@ -136,8 +140,7 @@ class Evaluation {
     switch (op.code()) {
       case Opcode::Iota: return {count(op.result()->shape()), 0};
       case Opcode::Dims: {
-        for (const Dim& dim : op.as<DimsAttr>().value)
-          size = std::max(size, std::abs(static_cast<double>(dim.evaluate(dims_))));
+        for (const Dim& dim : op.as<DimsAttr>().value) size = std::max(size, std::abs(number(dim)));
         return {size, 0};
       }
       case Opcode::Gather:
@@ -170,8 +173,7 @@ class Evaluation {
     const ContractSpec spec = parse_contract_spec(op.as<ContractAttr>().spec);
     double product = 1;
     for (size_t i = 0; i < spec.lhs.size(); ++i)
-      if (spec.summed.find(spec.lhs[i]) != std::string::npos)
-        product *= static_cast<double>(op.operand(0)->shape()[i].evaluate(dims_));
+      if (spec.summed.find(spec.lhs[i]) != std::string::npos) product *= number(op.operand(0)->shape()[i]);
     return product;
   }
 
@@ -275,13 +277,14 @@ class Evaluation {
   }
 
   const DimBindings& dims_;
+  const DimBounds most_;
   std::map<const Value*, Bound> bounds_;
 };
 
 }  // namespace
 
-std::vector<double> error_bounds(const Function& function, const DimBindings& dims) {
-  return Evaluation(dims).run(function);
+std::vector<double> error_bounds(const Function& function, const DimBindings& dims, const std::vector<Tensor>& inputs) {
+  return Evaluation(function, dims).run(function, inputs);
 }
 
 }  // namespace seqc::test
