@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "frontend/onnx/control_flow.h"
+#include "frontend/onnx/loop_growth_pb.h"
 #include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
@@ -66,10 +67,10 @@ class Carries {
   std::span<Value* const> set_outputs(std::span<Value* const> final, std::span<Value* const> rows) const {
     for (size_t i = 0; i < parts_.carried.size(); ++i) {
       if (!is_appended(i)) {
-        node_.set_output(i, rebuild(parts_.carried[i], final));
+        parts_.set_output(i, rebuild(parts_.carried[i], final));
         continue;
       }
-      node_.set_output(i, make_item(extended(*parts_.carried[i].sequence, rows.front())));
+      parts_.set_output(i, make_item(extended(*parts_.carried[i].sequence, rows.front())));
       rows = rows.subspan(1);
     }
     return rows;
@@ -130,7 +131,7 @@ void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Sequen
   const std::span<Value* const> results = all;
   const size_t carried = carries.initial().size();
   const auto stacked = carries.set_outputs(results.first(carried), results.subspan(carried));
-  for (size_t i = 0; i < stacked.size(); ++i) node.set_output(parts.carried.size() + i, stacked[i]);
+  for (size_t i = 0; i < stacked.size(); ++i) parts.set_output(parts.carried.size() + i, make_item(stacked[i]));
 }
 
 /// Whether to go on, as the body yields it.
@@ -157,6 +158,7 @@ ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, V
     const std::span<Value* const> carried = std::span(arguments).subspan(1, carries.initial().size());
     const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(carried));
     Value* next = condition_of(node, inner, outputs[0]);
+    if (!parts.conditional) next = inner.scalar(DType::boolean, 1);
     auto [results, rows] = carries.results(inner, outputs);
     results.insert(results.begin(), next);
     if (most) {
@@ -186,11 +188,13 @@ void import_general(Node& node, const LoopParts& parts, Sequences sequences, con
       rows.push_back(b.slice_axis(loop->result(i), 0, Dim(0), steps));
   }
   const auto stacked = carries.set_outputs(final, rows);
-  for (size_t i = 0; i < stacked.size(); ++i) node.set_output(parts.carried.size() + i, stacked[i]);
+  for (size_t i = 0; i < stacked.size(); ++i) parts.set_output(parts.carried.size() + i, make_item(stacked[i]));
 }
 
 LoopParts read_parts(Node& node) {
-  LoopParts parts{node.subgraph("body"), {}, 0};
+  LoopParts parts{node.subgraph("body"), {}, 0, node.has_input(1), [&node](size_t i, Item item) {
+                    node.set_output(i, std::move(item));
+                  }};
   for (size_t i = 2; i < node.input_count(); ++i) {
     if (!node.has_input(i)) node.bad("input {} (a carried value) is missing", i);
     parts.carried.push_back(node.item(i));
@@ -245,15 +249,16 @@ ir::Op* import_trial(Node& node, const LoopParts& parts) {
   return build_loop(node, parts, carries, count, first_condition(node), std::nullopt);
 }
 
-void import_loop(Node& node) {
-  const LoopParts parts = read_parts(node);
+namespace {
+
+void import_parts(Node& node, const LoopParts& parts) {
   const auto condition = node.known_tensor(1);
   if (condition && condition->count() != 1) node.bad("cond is {}, expected bool[]", condition->type_str());
   const bool starts = !node.has_input(1) || (condition && condition->integer(0) != 0);
   const auto trips = condition && !starts ? std::optional(Dim(0)) : trip_count(node);
   const auto steps = trips && *trips == Dim(0) ? trips : count_steps(node, parts);
   if (steps && *steps == Dim(0) && parts.stacked == 0) {
-    for (size_t i = 0; i < parts.carried.size(); ++i) node.set_output(i, parts.carried[i]);
+    for (size_t i = 0; i < parts.carried.size(); ++i) parts.set_output(i, parts.carried[i]);
     return;
   }
   // Rows need memory for as many steps as there can be; exporters write "without end" as a huge number.
@@ -275,6 +280,25 @@ void import_loop(Node& node) {
   if (why && why->kind() != ErrorKind::Unsupported) throw *why;
   if (!why || std::string_view(why->what()) == second->what()) throw *second;
   throw Error(second->kind(), fmt::format("{}; it must be unrolled because: {}", second->what(), why->what()));
+}
+
+}  // namespace
+
+void import_loop(Node& node) {
+  const LoopParts parts = read_parts(node);
+  if (!parts.conditional && !node.has_input(0))
+    node.bad("it has neither M nor cond, and so no end; give it a cond of true");
+  const auto growth = find_growth(parts);
+  if (!growth) return import_parts(node, parts);
+  const auto refusal = attempt(node, [&] {
+    std::vector<Item> results(static_cast<size_t>(growth->body.output_size()) - 1);
+    LoopParts rest = without_growing(parts, *growth);
+    rest.set_output = [&](size_t i, Item item) { results[i] = std::move(item); };
+    import_parts(node, rest);
+    set_grown(node, parts, *growth, results);
+  });
+  // Rows whose size changes from step to step cannot be stacked; the steps may be unrolled all the same.
+  if (refusal && attempt(node, [&] { import_parts(node, parts); })) throw *refusal;
 }
 
 }  // namespace seqc::frontend

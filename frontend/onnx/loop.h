@@ -1,6 +1,7 @@
 /// What the ways of importing a Loop share.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,10 @@ struct LoopParts {
   const onnx::GraphProto& body;
   std::vector<Item> carried;  ///< initial values
   size_t stacked = 0;         ///< results with one row a step
+  /// Whether the body's condition ends it. Without the node's input `cond` it is a for loop: what the body says of the
+  /// condition is ignored.
+  bool conditional = true;
+  std::function<void(size_t, Item)> set_output;  ///< where its results go
 
   bool is_sequence(size_t i) const { return carried[i].sequence != nullptr; }
 };

@@ -108,7 +108,8 @@ std::optional<Dim> count_steps(Node& node, const LoopParts& parts) {
   const auto condition = node.known_tensor(1);
   if (condition && condition->integer(0) == 0) return std::nullopt;
   const auto trips = trip_count(node);
-  if ((!node.has_input(1) || condition) && stays_true(node, parts.body, parts.body.output(0).name())) return trips;
+  if (!parts.conditional) return trips;
+  if (condition && stays_true(node, parts.body, parts.body.output(0).name())) return trips;
   if (node.has_input(0) && !trips) return std::nullopt;  // the number of steps comes at run time
   const auto steps = steps_of_body(node, parts);
   return steps ? std::optional(fewer(*steps, trips)) : std::nullopt;

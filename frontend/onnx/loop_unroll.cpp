@@ -64,12 +64,12 @@ void import_unrolled(Node& node, const LoopParts& parts, std::optional<int64_t> 
       if (!row.is_tensor()) node.bad("a stacked result is {}, expected a tensor", structure_text(row));
       rows[i].push_back(row);
     }
-    more = (most && step + 1 == *most) || goes_on(node, outputs[0], parts);
+    more = !parts.conditional || (most && step + 1 == *most) || goes_on(node, outputs[0], parts);
   }
-  for (size_t i = 0; i < carried.size(); ++i) node.set_output(i, carried[i]);
+  for (size_t i = 0; i < carried.size(); ++i) parts.set_output(i, carried[i]);
   for (size_t i = 0; i < parts.stacked; ++i) {
     const auto& declared = parts.body.output(static_cast<int>(1 + carried.size() + i));
-    node.set_output(carried.size() + i, stack_rows(node, declared, rows[i]));
+    parts.set_output(carried.size() + i, make_item(stack_rows(node, declared, rows[i])));
   }
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("a Loop that ends by its condition") {
   body.node("Less", {"next", "limit"}, {"go_on"});
   ModelBuilder model(14);
   model.input("v0", DType::f32, {}).input("limit", DType::f32, {}).output("y", DType::f32, {});
-  model.node("Loop", {"", "", "v0"}, {"y"}).attr("body", body);
+  model.initializer("yes", Tensor::scalar_int(DType::boolean, 1));
+  model.node("Loop", {"", "yes", "v0"}, {"y"}).attr("body", body);
   CHECK(numbers(run_built(model, {Tensor::f32({}, {3}), Tensor::f32({}, {50})})[0]) ==
         std::vector<double>{96 / 2 + 48});
 }

@@ -31,6 +31,7 @@ ModelBuilder counting_model(const Rule& rule) {
   model.output("last", DType::i64, {});
   model.initializer("zero", Tensor::i64({}, {0})).initializer("start", Tensor::i64({}, {rule.start}));
   model.initializer("step", Tensor::i64({}, {rule.step})).initializer("f1", Tensor::f32({}, {1}));
+  model.initializer("yes", Tensor::scalar_int(DType::boolean, 1));
   model.initializer("f0", Tensor::f32({}, {0})).initializer("most", Tensor::i64({}, {9223372036854775807}));
   model.node("Shape", {"x"}, {"shape"});
   model.node("Gather", {"shape", "zero"}, {"T"});
@@ -50,7 +51,7 @@ ModelBuilder counting_model(const Rule& rule) {
   body.node("Add", {"total", "f1"}, {"total_next"});
   body.node("Identity", {"count"}, {"seen"});
   condition(body, "count_next", "go_on");
-  model.node("Loop", {rule.trip, rule.begins_always ? "" : "go", "start", "f0"}, {"last", "sum", "counts"})
+  model.node("Loop", {rule.trip, rule.begins_always ? "yes" : "go", "start", "f0"}, {"last", "sum", "counts"})
       .attr("body", body);
   return model;
 }
@@ -108,7 +109,8 @@ TEST_CASE("a condition of two parts ends with the first") {
   ModelBuilder model(14);
   model.input("v0", DType::f32, {}).output("y", DType::f32, {}).output("rows", DType::f32, {"K"});
   model.initializer("five", Tensor::i64({}, {5})).initializer("three", Tensor::i64({}, {3}));
-  model.node("Loop", {"", "", "v0"}, {"y", "rows"}).attr("body", body);
+  model.initializer("yes", Tensor::scalar_int(DType::boolean, 1));
+  model.node("Loop", {"", "yes", "v0"}, {"y", "rows"}).attr("body", body);
   const auto got = run_built(model, {Tensor::f32({}, {1})});
   CHECK(numbers(got[0]) == std::vector<double>{8});
   CHECK(numbers(got[1]) == std::vector<double>{1, 2, 4});

@@ -2,7 +2,7 @@
 // operator's attributes, types, optional inputs and opset must compile, and compute the same in every way, also when
 // dims have names. Where ONNX's own checker and shape inference know the opset, they must agree with the importer.
 // SEQC_RANDOM_ONNX=5000 tries as many models, SEQC_SEED=n begins with seed n, SEQC_RANDOM_ONNX_OP=Conv makes every model
-// of that operator and what it needs. What fails is printed as small as the graph's own steps allow.
+// of that operator and what it needs. Where the process itself ends, SEQC_RANDOM_ONNX_FILE=f has the model at fault. What fails is printed as small as the graph's own steps allow.
 #include <doctest/doctest.h>
 
 #include <fmt/format.h>
@@ -53,17 +53,20 @@ std::vector<OnnxOperator> table() {
 /// "" or what ONNX's shape inference says otherwise.
 std::string against_inference(const OnnxGraph& graph, const Names& outputs, const std::vector<ir::Tensor>& values,
                               Counts& counts) {
-  if (graph.opset > test::newest_known_opset()) return "";
+  // The library's inference ends the process where a value has no type: behind operators of other domains, and behind
+  // old versions, which say nothing of types.
+  constexpr int64_t kFirstTyped = 9;
+  const test::ModelBuilder model = graph.model(outputs);
+  if (graph.opset < kFirstTyped || graph.opset > test::newest_known_opset() || model.build().opset_import_size() > 1)
+    return "";
   std::map<std::string, ir::Tensor> claimed;
   for (size_t i = 0; i < outputs.size(); ++i) claimed[outputs[i]] = values[i];
   std::map<std::string, std::vector<int64_t>> shapes;
   try {
-    shapes = test::inferred_shapes(graph.model(outputs).bytes(), claimed);
+    shapes = test::inferred_shapes(model.bytes(), claimed);
   } catch (const std::exception& error) {
     const std::string_view message = error.what();
-    // ONNX Runtime's operator in ONNX's domain; and old versions of operators about which inference says nothing.
-    for (const char* unknown : {"No Op registered for SimplifiedLayerNormalization", "but instead is null"})
-      if (message.find(unknown) != std::string_view::npos) return "";
+    if (message.find("No Op registered for SimplifiedLayerNormalization") != std::string_view::npos) return "";
     return fmt::format("ONNX finds the model invalid: {}", error.what());
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -143,6 +146,7 @@ std::string try_graph(uint64_t seed, const std::vector<OnnxOperator>& operators,
   }
   Names outputs = graph.results();
   if (outputs.empty()) return "";
+  if (const char* file = std::getenv("SEQC_RANDOM_ONNX_FILE")) test::write_file(file, graph.text(outputs));
   const bool named = seed % 2 == 0;
   const std::string fault = check(graph, outputs, named, counts);
   return fault.empty() ? "" : smallest(graph, outputs, fault, named);
@@ -151,7 +155,7 @@ std::string try_graph(uint64_t seed, const std::vector<OnnxOperator>& operators,
 }  // namespace
 
 TEST_CASE("random ONNX models: imported, interpreted and compiled code agree") {
-  const int64_t count = from_environment("SEQC_RANDOM_ONNX", 300), first = from_environment("SEQC_SEED", 1);
+  const int64_t count = from_environment("SEQC_RANDOM_ONNX", 240), first = from_environment("SEQC_SEED", 1);
   const auto operators = table();
   REQUIRE(!operators.empty());
   Counts counts;

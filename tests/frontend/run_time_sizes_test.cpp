@@ -133,7 +133,8 @@ TEST_CASE("Loop: a sequence that grows until the data end it") {
   model.constant("first", Tensor::scalar_int(DType::i64, 0));
   model.node("Gather", {"shape", "first"}, {"m"});
   model.node("SequenceEmpty", {}, {"none"});
-  model.node("Loop", {"m", "", "none"}, {"all"}).attr("body", body);
+  model.constant("yes", Tensor::scalar_int(DType::boolean, 1));
+  model.node("Loop", {"m", "yes", "none"}, {"all"}).attr("body", body);
   model.node("ConcatFromSequence", {"all"}, {"y"}).attr("axis", 0).attr("new_axis", 1);
   for (const double limit : {-100.0, -3.5, 100.0}) {
     Tensor bound(DType::f32, {});
