@@ -140,7 +140,8 @@ namespace {
 constexpr OperatorEntry kOperators[] = {
     {"If", import_if},
     {"Loop", import_loop, 1, "",
-     "stacked results need a bound on the number of steps: a trip count known when compiling"},
+     "stacked results and carried tensors that grow need a bound on the number of steps: a trip count known when "
+     "compiling"},
     {"Scan", import_scan, 8, "", "states keep their type"},
     {"SequenceMap", import_sequence_map, 17},
 };

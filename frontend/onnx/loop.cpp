@@ -7,104 +7,12 @@
 #include <limits>
 
 #include "frontend/onnx/control_flow.h"
+#include "frontend/onnx/loop_carries.h"
 #include "frontend/onnx/loop_growth_pb.h"
 #include "frontend/onnx/support.h"
 
 namespace seqc::frontend {
 namespace {
-
-/// Which sequences that a scan carries it does not really carry: each step appends one tensor to them, and the rows are
-/// the sequence. The others keep their structure, and each of their elements is carried.
-enum class Sequences { Appended, Kept };
-
-/// What a loop passes from step to step as tensors.
-class Carries {
- public:
-  Carries(Node& node, const LoopParts& parts, Sequences sequences) : node_(node), parts_(parts), sequences_(sequences) {
-    for (size_t i = 0; i < parts.carried.size(); ++i) {
-      if (is_appended(i)) continue;
-      const auto values = leaves(node, node.builder(), parts.carried[i], "a carried value");
-      initial_.insert(initial_.end(), values.begin(), values.end());
-    }
-  }
-
-  bool is_appended(size_t i) const { return sequences_ == Sequences::Appended && parts_.is_sequence(i); }
-  const std::vector<Value*>& initial() const { return initial_; }
-
-  /// The carried values as a step sees them, from the arguments of its region.
-  std::vector<Item> inputs(std::span<Value* const> arguments) const {
-    std::vector<Item> items;
-    for (size_t i = 0; i < parts_.carried.size(); ++i) {
-      if (!is_appended(i)) {
-        items.push_back(rebuild(parts_.carried[i], arguments));
-        continue;
-      }
-      Sequence sequence;
-      sequence.type = parts_.carried[i].sequence->type;
-      sequence.carried_by = this;
-      items.push_back(make_item(std::move(sequence)));
-    }
-    return items;
-  }
-
-  /// Splits what a step gives, condition first, into the next carried values and the tensors appended to sequences.
-  std::pair<std::vector<Value*>, std::vector<Value*>> results(Builder& b, const std::vector<Item>& outputs) const {
-    std::vector<Value*> next, rows;
-    for (size_t i = 0; i < parts_.carried.size(); ++i) {
-      if (is_appended(i)) {
-        rows.push_back(appended(b, outputs[i + 1]));
-        continue;
-      }
-      for (Value* leaf : leaves_like(node_, b, outputs[i + 1], parts_.carried[i], "a carried value")) {
-        require_carry(node_, i, initial_[next.size()]->type(), leaf);
-        next.push_back(leaf);
-      }
-    }
-    return {next, rows};
-  }
-
-  /// Sets the node's outputs from the final carried values and the stacked rows; returns the rows that are left over.
-  std::span<Value* const> set_outputs(std::span<Value* const> final, std::span<Value* const> rows) const {
-    for (size_t i = 0; i < parts_.carried.size(); ++i) {
-      if (!is_appended(i)) {
-        parts_.set_output(i, rebuild(parts_.carried[i], final));
-        continue;
-      }
-      parts_.set_output(i, make_item(extended(*parts_.carried[i].sequence, rows.front())));
-      rows = rows.subspan(1);
-    }
-    return rows;
-  }
-
- private:
-  /// The one tensor that a step appends to a carried sequence.
-  Value* appended(Builder& b, const Item& item) const {
-    if (!item.sequence || item.sequence->carried_by != this || item.sequence->elements.size() != 1)
-      node_.unsupported("a carried sequence is supported only if each step appends one tensor to it");
-    return tensor_result(node_, b, item.sequence->elements[0], "an element");
-  }
-
-  /// The sequence after the loop: what it held before, then the rows.
-  Sequence extended(Sequence before, Value* rows) const {
-    Builder& b = node_.builder();
-    if (before.carried_by) node_.unsupported("a sequence carried through two loops is not supported");
-    const Sequence added{.type = before.type, .elements = {}, .stacked = rows};
-    if (before.empty()) return added;
-    Value* first = is_uniform(before) ? stack(node_, b, before) : nullptr;
-    if (first && Shape(first->shape().begin() + 1, first->shape().end()) ==
-                     Shape(rows->shape().begin() + 1, rows->shape().end()))
-      return {.type = before.type, .elements = {}, .stacked = b.concat({first, rows}, 0)};
-    before = {.type = before.type, .elements = elements_of(node_, b, before)};
-    const auto elements = elements_of(node_, b, added);
-    before.elements.insert(before.elements.end(), elements.begin(), elements.end());
-    return before;
-  }
-
-  Node& node_;
-  const LoopParts& parts_;
-  Sequences sequences_;
-  std::vector<Value*> initial_;
-};
 
 Item true_item() { return make_item(Contents{DType::boolean, {}, {Dim(1)}}); }
 
@@ -114,11 +22,19 @@ std::vector<Item> import_body(Node& node, Builder& b, const LoopParts& parts, Va
   return import_step(node, b, parts.body, carried, step);
 }
 
-void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Sequences sequences) {
+/// How a loop is tried: `noticed` gets what would have to be among the growths.
+struct Way {
+  Sequences sequences;
+  Growths growths = {};
+  Growths noticed = {};
+};
+
+void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Way& way) {
   Builder& b = node.builder();
-  const Carries carries(node, parts, sequences);
+  const Carries carries(node, parts, way.sequences, way.growths, steps, &way.noticed);
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
-    const auto outputs = import_body(node, inner, parts, arguments.back(), carries.inputs(std::span(arguments)));
+    const auto outputs = import_body(node, inner, parts, arguments.back(),
+                                     carries.inputs(inner, arguments.back(), std::span(arguments)));
     auto [results, rows] = carries.results(inner, outputs);
     for (size_t i = parts.carried.size() + 1; i < outputs.size(); ++i)
       rows.push_back(tensor_result(node, inner, outputs[i], "a stacked result"));
@@ -130,7 +46,7 @@ void import_counted(Node& node, const LoopParts& parts, const Dim& steps, Sequen
   for (size_t i = 0; i < scan->result_count(); ++i) all.push_back(scan->result(i));
   const std::span<Value* const> results = all;
   const size_t carried = carries.initial().size();
-  const auto stacked = carries.set_outputs(results.first(carried), results.subspan(carried));
+  const auto stacked = carries.set_outputs(results.first(carried), results.subspan(carried), steps);
   for (size_t i = 0; i < stacked.size(); ++i) parts.set_output(parts.carried.size() + i, make_item(stacked[i]));
 }
 
@@ -156,7 +72,7 @@ ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, V
   if (most) initial.push_back(b.constant(Tensor::scalar_int(DType::i64, 0)));
   const auto body = [&](Builder& inner, const std::vector<Value*>& arguments) {
     const std::span<Value* const> carried = std::span(arguments).subspan(1, carries.initial().size());
-    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(carried));
+    const auto outputs = import_body(node, inner, parts, arguments[0], carries.inputs(inner, arguments[0], carried));
     Value* next = condition_of(node, inner, outputs[0]);
     if (!parts.conditional) next = inner.scalar(DType::boolean, 1);
     auto [results, rows] = carries.results(inner, outputs);
@@ -172,22 +88,23 @@ ir::Op* build_loop(Node& node, const LoopParts& parts, const Carries& carries, V
   return b.loop(count, condition, initial, body, most.value_or(Dim(-1)));
 }
 
-/// As a `loop` that ends at run time; `most` is asked for where each step gives rows.
-void import_general(Node& node, const LoopParts& parts, Sequences sequences, const std::optional<Dim>& most) {
+/// As a `loop` that ends at run time; `most` is asked for where each step gives rows, or makes tensors larger.
+void import_general(Node& node, const LoopParts& parts, const std::optional<Dim>& most, Way& way) {
   Builder& b = node.builder();
-  const Carries carries(node, parts, sequences);
+  const Carries carries(node, parts, way.sequences, way.growths, most, &way.noticed);
   Value* count = node.has_input(0) ? b.cast(as_scalar(node, node.input(0, "M"), "M"), DType::i64)
                                    : b.constant(Tensor::scalar_int(DType::i64, std::numeric_limits<int64_t>::max()));
   const ir::Op* loop = build_loop(node, parts, carries, count, first_condition(node), most);
   const size_t carried = carries.initial().size();
   std::vector<Value*> final, rows;
+  std::optional<Dim> steps;
   for (size_t i = 0; i < carried; ++i) final.push_back(loop->result(i));
   if (most) {
-    const Dim steps = b.bind_dim(loop->result(carried), "steps", *most);
+    steps = b.bind_dim(loop->result(carried), "steps", *most);
     for (size_t i = carried + 1; i < loop->result_count(); ++i)
-      rows.push_back(b.slice_axis(loop->result(i), 0, Dim(0), steps));
+      rows.push_back(b.slice_axis(loop->result(i), 0, Dim(0), *steps));
   }
-  const auto stacked = carries.set_outputs(final, rows);
+  const auto stacked = carries.set_outputs(final, rows, steps);
   for (size_t i = 0; i < stacked.size(); ++i) parts.set_output(parts.carried.size() + i, make_item(stacked[i]));
 }
 
@@ -210,24 +127,39 @@ LoopParts read_parts(Node& node) {
   return parts;
 }
 
+/// Tries a way; where carried tensors turn out to grow, once more in buffers for them.
+std::optional<Error> attempt_way(Node& node, Way way, bool bounded, const std::function<void(Way&)>& import) {
+  auto refusal = attempt(node, [&] { import(way); });
+  while (refusal && bounded && !way.noticed.empty()) {
+    way.growths.merge(way.noticed);
+    way.noticed.clear();
+    refusal = attempt(node, [&] { import(way); });
+  }
+  return refusal;
+}
+
 /// As one scan, in the first way that is not refused; else the last refusal.
 std::optional<Error> try_counted(Node& node, const LoopParts& parts, const Dim& steps) {
   bool sequences = false;
   for (size_t i = 0; i < parts.carried.size(); ++i) sequences |= parts.is_sequence(i);
-  const auto scan = [&](Sequences how) { return attempt(node, [&] { import_counted(node, parts, steps, how); }); };
+  const auto scan = [&](Sequences how) {
+    return attempt_way(node, {how}, true, [&](Way& way) { import_counted(node, parts, steps, way); });
+  };
   if (sequences && !scan(Sequences::Appended)) return std::nullopt;
   return scan(Sequences::Kept);
 }
 
 /// As one `loop`, in the first way that is not refused; else the last refusal. `most`: the steps that it takes at most.
 std::optional<Error> try_general(Node& node, const LoopParts& parts, const std::optional<Dim>& most) {
-  const auto loop = [&](Sequences how, const std::optional<Dim>& rows) {
-    return attempt(node, [&] { import_general(node, parts, how, rows); });
+  const auto loop = [&](Sequences how, bool rows) {
+    return attempt_way(node, {how}, most.has_value(), [&](Way& way) {
+      import_general(node, parts, rows || !way.growths.empty() ? most : std::nullopt, way);
+    });
   };
   bool sequences = false;
   for (size_t i = 0; i < parts.carried.size(); ++i) sequences |= parts.is_sequence(i);
-  if (most && sequences && !loop(Sequences::Appended, most)) return std::nullopt;
-  return loop(Sequences::Kept, parts.stacked > 0 ? most : std::nullopt);
+  if (most && sequences && !loop(Sequences::Appended, true)) return std::nullopt;
+  return loop(Sequences::Kept, parts.stacked > 0);
 }
 
 /// Throws what asks for the number of steps, if it can be given, or else `why` the loop was refused.
@@ -244,7 +176,8 @@ std::optional<Error> try_general(Node& node, const LoopParts& parts, const std::
 }  // namespace
 
 ir::Op* import_trial(Node& node, const LoopParts& parts) {
-  const Carries carries(node, parts, Sequences::Appended);
+  const Growths none;
+  const Carries carries(node, parts, Sequences::Appended, none, std::nullopt, nullptr);
   Value* count = node.builder().constant(Tensor::scalar_int(DType::i64, 0));
   return build_loop(node, parts, carries, count, first_condition(node), std::nullopt);
 }
