@@ -33,6 +33,7 @@ struct Request {
   const Value* value;
   Dim bytes;
   size_t begin, end;
+  size_t number;  ///< in program order
 };
 
 class Planner {
@@ -151,11 +152,11 @@ class Planner {
     }
     const size_t born = begin_.at(value->op());
     if (!carried) {
-      requests_.push_back({value, most_bytes(value), born, last_use(value, block)});
+      requests_.push_back({value, most_bytes(value), born, last_use(value, block), requests_.size()});
       return set(value, {.place = Place::Arena});
     }
     const size_t dead = std::max(end_.at(parent), last_use(parent->result(*carried), *parent->parent()));
-    requests_.push_back({value, most_bytes(value) * Dim(2), begin_.at(parent), dead});
+    requests_.push_back({value, most_bytes(value) * Dim(2), begin_.at(parent), dead, requests_.size()});
     set(value, {.place = Place::Alternate});
   }
 
@@ -172,9 +173,11 @@ class Planner {
     };
     std::vector<Slot> slots;
     // Large static values first, so that small ones fit into their gaps; symbolic ones in program order.
-    std::stable_sort(requests_.begin(), requests_.end(), [](const Request& a, const Request& b) {
+    std::sort(requests_.begin(), requests_.end(), [](const Request& a, const Request& b) {
       if (a.bytes.is_constant() != b.bytes.is_constant()) return b.bytes.is_constant();
-      return a.bytes.is_constant() && a.bytes.constant() > b.bytes.constant();
+      if (a.bytes.is_constant() && a.bytes.constant() != b.bytes.constant())
+        return a.bytes.constant() > b.bytes.constant();
+      return a.number < b.number;
     });
     for (const Request& request : requests_) {
       const auto free = [&](const Slot& slot) {

@@ -43,10 +43,10 @@ Tensor arg_sort(const Tensor& x, bool descending) {
       for (int64_t i = 0; i < width; ++i)
         if (const int c = compare(x, (start + a) * width + i, (start + b) * width + i); c != 0)
           return descending ? c > 0 : c < 0;
-      return false;
+      return a < b;  // equal rows stay in their order
     };
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), before);
+    std::sort(order.begin(), order.end(), before);
     for (int64_t i = 0; i < rows; ++i) result.set_integer(start + i, order[static_cast<size_t>(i)]);
   }
   return result;

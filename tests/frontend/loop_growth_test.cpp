@@ -56,7 +56,7 @@ int64_t steps_of(Trips trips, int64_t t) {
 
 void check_rows(const ModelBuilder& model, Trips trips,
                 const std::function<std::vector<double>(int64_t steps, int64_t& rows)>& want, int64_t columns = 2) {
-  for (const int64_t t : {4, 5, 9, 1, 0}) {
+  for (const int64_t t : {5, 1, 0}) {
     if (trips == Trips::Fixed && t < 4) continue;
     CAPTURE(t);
     const auto got = run_all_ways(model, {counted({t, 2})});
@@ -72,7 +72,7 @@ const Trips kTrips[] = {Trips::Fixed, Trips::Named, Trips::Ended};
 
 TEST_CASE("a carried tensor that grows behind: empty and filled at first, two rows a step") {
   for (const Trips trips : kTrips) {
-    for (const int64_t before : {0, 1, 3}) {
+    for (const int64_t before : {0, 3}) {
       const auto model = over_rows(trips, Tensor(DType::f32, {before, 2}), [](GraphBuilder& body) {
         body.node("Neg", {"row"}, {"negative"});
         body.node("Concat", {"in", "row", "negative"}, {"joined"}).attr("axis", -2);
@@ -150,7 +150,7 @@ TEST_CASE("a growing carried tensor that steps read: attention over a cache") {
       full.graph().mutable_node(full.graph().node_size() - 2)->add_output("found_rows");
       full.output("found_rows");
       CHECK(count_ops(*import_built(full), ir::Opcode::BindDim) >= 1);
-      for (const int64_t t : {4, 7, 1, 0}) {
+      for (const int64_t t : {5, 0}) {
         if (trips == Trips::Fixed && t < 4) continue;
         CAPTURE(t);
         const Tensor x = counted({t, 2});
@@ -209,7 +209,7 @@ TEST_CASE("a growing carried tensor that steps read before and after: sums along
         .node("Loop", {trips == Trips::Fixed ? "four" : "t", "yes", "a0", "b0", "h0"},
               {"a_all", "b_all", "h_all", "totals"})
         .attr("body", body);
-    for (const int64_t t : {4, 6, 1, 0}) {
+    for (const int64_t t : {6, 0}) {
       if (trips == Trips::Fixed && t < 4) continue;
       CAPTURE(t);
       const Tensor x = counted({t, 2});

@@ -1,17 +1,24 @@
 #include "tests/support/both_ways.h"
 
-#include "runtime/session.h"
+#include "codegen/codegen.h"
+#include "passes/pass.h"
 #include "tests/frontend/import_support.h"
+#include "tests/support/run_model.h"
 
 namespace seqc::test {
 
 std::vector<Tensor> run_both_ways(const ModelBuilder& model, const std::vector<Tensor>& inputs, Within within,
                                   const frontend::ImportOptions& options) {
   const std::vector<Tensor> interpreted = run_built(model, inputs, options);
-  const auto program = runtime::Program::compile(import_built(model, options));
-  for (const int threads : {1, 3}) {
+  const auto function = import_built(model, options);
+  passes::PassContext context;
+  passes::run_passes(*function, passes::standard_pipeline(), context, {});
+  codegen::Target target;
+  target.worth_sharing = 0;  // threads share the work, small as it is
+  const auto code = codegen::compile(*function, target);
+  for (const int threads : {1, 2, 3}) {
     CAPTURE(threads);
-    const std::vector<Tensor> compiled = runtime::Session(program, threads).run(inputs);
+    const std::vector<Tensor> compiled = run_model(code->model(), inputs, threads);
     REQUIRE(compiled.size() == interpreted.size());
     for (size_t i = 0; i < compiled.size(); ++i) {
       CAPTURE(i);

@@ -15,7 +15,7 @@ struct Within {
   double relative = 1e-5, absolute = 1e-6;
 };
 
-/// The interpreter's outputs. Fails the current test when those of compiled code, on one thread and on three, differ from
+/// The interpreter's outputs. Fails the current test when those of compiled code, on one to three threads, differ from
 /// them by more than `within`, or at all where that is {0, 0}.
 std::vector<Tensor> run_both_ways(const ModelBuilder& model, const std::vector<Tensor>& inputs, Within within = {},
                                   const frontend::ImportOptions& options = {});
