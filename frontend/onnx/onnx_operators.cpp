@@ -1,5 +1,5 @@
-// The operators of the ONNX specification, opsets 1 to 22, with the opsets that changed them. (The installed ONNX library
-// knows opsets up to 17 only.)
+// The operators of the ONNX specification, opsets 1 to 22, with the opsets that changed them, as docs/Changelog.md of the
+// ONNX project lists them. (The installed ONNX library knows opsets up to 17 only.)
 #include <algorithm>
 
 #include "frontend/onnx/graph.h"
