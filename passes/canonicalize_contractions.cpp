@@ -87,16 +87,18 @@ void swap_operands(Op* op) {
 /// around it, so that code generation knows one form: "<batch,rows,k>,<batch,column,k>-><batch,rows>column".
 /// Before: pack-weights. After: hoist-projections, fuse-gates (which compare specs). Exact: sums keep their order.
 bool canonicalize_contractions(Function& f, PassContext&) {
-  bool changed = false;
+  std::vector<Op*> open;  // rewriting erases them, which a walk does not survive
   walk(f.body(), [&](Op* op) {
-    if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) return;
+    if (op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0 &&
+        !is_canonical(parse_contract_spec(op->as<ContractAttr>().spec)))
+      open.push_back(op);
+  });
+  for (Op* op : open) {
     const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
-    if (is_canonical(spec)) return;
-    changed = true;
     if (spec.columns.empty() && !spec.rows.empty() && op->result_count() == 1) swap_operands(op);
     if (!is_canonical(parse_contract_spec(op->as<ContractAttr>().spec))) rewrite(op);
-  });
-  return changed;
+  }
+  return !open.empty();
 }
 
 }  // namespace seqc::passes
