@@ -98,7 +98,7 @@ Value* Carries::in_buffer(Builder& b, size_t carry, Value* value) const {
   const auto& [axis, by] = growths_.at(carry);
   Shape lo(value->shape().size(), Dim(0)), hi = lo;
   hi[static_cast<size_t>(axis)] = start_.at(carry) + by * *most_ - value->shape()[static_cast<size_t>(axis)];
-  return b.emit(Opcode::Pad, {value, b.scalar_like(value, 0)}, ir::PadAttr{lo, hi});
+  return b.emit(Opcode::Pad, {value, b.blank_like(value)}, ir::PadAttr{lo, hi});
 }
 
 Value* Carries::next_in_buffer(Builder& b, size_t carry, Value* next) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "frontend/onnx/operator_support.h"
 #include "ir/error.h"
 #include "ir/interpreter.h"
 #include "tests/support/onnx_schemas.h"
@@ -24,9 +25,19 @@ int64_t choose_opset(uint64_t seed) {
   return random.integer(0, 2) == 0 ? random.integer(1, 12) : random.integer(13, 22);
 }
 
+bool moves_strings(const OnnxOperator& op) {
+  static const std::set<std::pair<std::string, std::string>> kMoving = [] {
+    std::set<std::pair<std::string, std::string>> names;
+    for (const auto& row : frontend::operator_support())
+      if (row.moves_strings) names.insert({row.domain, row.name});
+    return names;
+  }();
+  return kMoving.count({op.domain, op.name}) > 0;
+}
+
 std::string shown(const Tensor& tensor) {
   std::string text = tensor.type_str();
-  if (tensor.count() > 32) return text;
+  if (tensor.count() > 32 || !ir::is_arithmetic(tensor.dtype())) return text;
   std::vector<std::string> elements;
   for (int64_t i = 0; i < tensor.count(); ++i)
     elements.push_back(ir::is_float(tensor.dtype()) ? fmt::format("{}", tensor.real(i))
@@ -228,8 +239,14 @@ OnnxGraph::Sizes OnnxGraph::smaller(const Sizes& shape) {
 std::vector<DType> OnnxGraph::allowed(const std::vector<DType>& types) const {
   if (!types.empty()) return types;
   auto known = input_types(operator_->domain, operator_->name, opset, names_.size());
+  if (!moves_strings(*operator_)) std::erase(known, DType::string);
   if (!known.empty()) return known;
   return std::string_view(operator_->domain) == "com.microsoft" ? std::vector{DType::f32, DType::f16} : kFloats;
+}
+
+bool OnnxGraph::allows(DType type) const {
+  const auto types = allowed({});
+  return std::find(types.begin(), types.end(), type) != types.end();
 }
 
 Tensor OnnxGraph::use(const Known& value) {

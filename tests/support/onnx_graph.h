@@ -97,6 +97,7 @@ class OnnxGraph {
   Sizes smaller(const Sizes& shape);
 
   // --- inputs of the node at hand ---
+  bool allows(DType type) const;  ///< as the type of the next one
   /// Something of this rank, of a type that the operator allows here (or of one of these).
   Tensor x(int64_t low = 0, int64_t high = 4, const std::vector<DType>& types = {});
   /// The same without dims of size 0.

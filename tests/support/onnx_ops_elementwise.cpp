@@ -42,7 +42,8 @@ void variadic(G& g) {
 void power(G& g) {
   if (g.opset < 12) return binary(g);
   const Tensor x = g.x();
-  const DType type = g.chance(60) ? x.dtype() : g.pick<DType>({DType::f32, DType::f64, DType::i32, DType::i64});
+  const DType type =
+      g.chance(60) && g.allows(x.dtype()) ? x.dtype() : g.pick<DType>({DType::f32, DType::f64, DType::i32, DType::i64});
   g.of(type, g.smaller(x.shape()));
 }
 
