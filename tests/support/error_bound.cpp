@@ -123,7 +123,8 @@ class Evaluation {
       if (!is_scan) condition += yielded[0].error;
       for (size_t i = 0; i < carries; ++i) state[i] = yielded[i + (is_scan ? 0 : 1)];
       for (size_t i = 0; i < carries; ++i) all[i] = join(all[i], state[i]);
-      for (size_t i = 0; i < emitted.size(); ++i) emitted[i] = join(emitted[i], yielded[carries + i]);
+      for (size_t i = 0; i < emitted.size(); ++i)
+        emitted[i] = join(emitted[i], yielded[carries + i + (is_scan ? 0 : 1)]);
     }
     all.insert(all.end(), emitted.begin(), emitted.end());
     for (Bound& bound : all) bound = decided(condition, bound);

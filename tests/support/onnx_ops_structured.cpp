@@ -100,7 +100,8 @@ void loop(G& g) {
   const std::string around = name_of(g);
   const bool ends = g.chance(40);
   g.known(Tensor::scalar_int(DType::i64, g.integer(0, 4)));
-  if (ends || g.chance(50))
+  const bool conditional = ends || g.chance(50);
+  if (conditional)
     g.given(Tensor::scalar_int(DType::boolean, 1));
   else
     g.none();
@@ -120,7 +121,7 @@ void loop(G& g) {
   body.output("on", DType::boolean, {}).output("h1", x.dtype(), shape).output("y", x.dtype(), shape);
   g.node().attr("body", body);
   g.outputs(2);
-  if (ends) g.last();
+  if (conditional) g.last();
 }
 
 // --- sequences and optionals -------------------------------------------------------------------------------------------
