@@ -19,7 +19,7 @@ struct Target {
   std::string features;  ///< "+avx2,-fma" in LLVM's names, on top of the CPU's
   /// Operations of a kernel, for each f32 lane, from which on threads save more by sharing it than they lose by waiting
   /// for each other; smaller ones run on one thread. 0: all is shared, however small.
-  int64_t worth_sharing = 2048;
+  int64_t worth_sharing = 768;
 };
 
 /// What passes need to know of a target.

@@ -3,6 +3,7 @@
 
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
+#include <llvm/TargetParser/Triple.h>
 
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@ namespace seqc::codegen {
 
 /// What code generation knows of the target machine.
 struct Machine {
+  llvm::Triple triple;
   int64_t vector_lanes = 4;  ///< f32 lanes of a vector register
   int64_t vector_registers = 16;
   bool has_fma = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/barrier_llvm.h"
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
 #include "codegen/work.h"
@@ -15,10 +16,6 @@ namespace seqc::codegen {
 namespace {
 
 using ir::Opcode;
-
-/// The workspace begins with what the threads of one call share, among it the barrier's counters, on cache lines of their
-/// own.
-constexpr int64_t kArrivedAt = 64, kGenerationAt = 128;
 
 /// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes.
 struct KernelSignature {
@@ -458,59 +455,10 @@ class BodyGenerator {
 
   /// All threads of the call wait for each other; nothing for a single one.
   void emit_barrier() {
-    e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), [&] { e_.CreateCall(barrier(), {call_, threads_}); });
+    e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), [&] { e_.CreateCall(barrier(), {call_, threads_, thread_}); });
   }
 
-  llvm::Function* barrier() {
-    if (barrier_) return barrier_;
-    auto* type = llvm::FunctionType::get(e_.getVoidTy(), {e_.getPtrTy(), e_.getInt64Ty()}, false);
-    barrier_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, "barrier", module_);
-    barrier_->addFnAttr(llvm::Attribute::NoInline);
-    Emitter e(llvm::BasicBlock::Create(context_, "entry", barrier_), machine_);
-    const auto counter = [&](int64_t at) { return e.CreateInBoundsGEP(e.getInt8Ty(), barrier_->getArg(0), e.i64(at)); };
-    llvm::Value *arrived = counter(kArrivedAt), *generation = counter(kGenerationAt);
-    const auto load = [&](llvm::Value* from) {
-      auto* value = e.CreateAlignedLoad(e.getInt32Ty(), from, llvm::Align(4));
-      value->setAtomic(llvm::AtomicOrdering::Acquire);
-      return value;
-    };
-    llvm::Value* mine = load(generation);
-    llvm::Value* before = e.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, e.getInt32(1), llvm::Align(4),
-                                            llvm::AtomicOrdering::AcquireRelease);
-    llvm::Value* last =
-        e.CreateICmpEQ(e.CreateAdd(before, e.getInt32(1)), e.CreateTrunc(barrier_->getArg(1), e.getInt32Ty()));
-    auto* open = llvm::BasicBlock::Create(context_, "open", barrier_);
-    auto* wait = llvm::BasicBlock::Create(context_, "wait", barrier_);
-    auto* done = llvm::BasicBlock::Create(context_, "done", barrier_);
-    e.CreateCondBr(last, open, wait);
-    e.SetInsertPoint(open);
-    e.CreateAlignedStore(e.getInt32(0), arrived, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
-    e.CreateAlignedStore(e.CreateAdd(mine, e.getInt32(1)), generation, llvm::Align(4))
-        ->setAtomic(llvm::AtomicOrdering::Release);
-    e.CreateRetVoid();
-    // A short wait spins; a long one means that there are more threads than processors, and gives way.
-    constexpr uint32_t kSpins = 4096;
-    auto* give_way = llvm::BasicBlock::Create(context_, "give_way", barrier_);
-    auto* look = llvm::BasicBlock::Create(context_, "look", barrier_);
-    e.SetInsertPoint(wait);
-    e.CreateBr(look);
-    e.SetInsertPoint(look);
-    auto* spins = e.CreatePHI(e.getInt32Ty(), 3);
-    spins->addIncoming(e.getInt32(0), wait);
-    auto* again = llvm::BasicBlock::Create(context_, "again", barrier_);
-    e.CreateCondBr(e.CreateICmpEQ(load(generation), mine), again, done);
-    e.SetInsertPoint(again);
-    llvm::Value* next = e.CreateAdd(spins, e.getInt32(1));
-    spins->addIncoming(next, again);
-    e.CreateCondBr(e.CreateICmpULT(next, e.getInt32(kSpins)), look, give_way);
-    e.SetInsertPoint(give_way);
-    e.CreateCall(module_.getOrInsertFunction("sched_yield", e.getInt32Ty()));
-    spins->addIncoming(e.getInt32(0), give_way);
-    e.CreateBr(look);
-    e.SetInsertPoint(done);
-    e.CreateRetVoid();
-    return barrier_;
-  }
+  llvm::Function* barrier() { return barrier_ ? barrier_ : barrier_ = create_barrier(module_, machine_); }
 
   llvm::Module& module_;
   llvm::LLVMContext& context_;
@@ -531,7 +479,7 @@ class BodyGenerator {
       element_;  // of the loop around a block: step, element of scanned values
 };
 
-/// run(inputs, outputs, workspace, threads): fills the shared header and runs the body on every thread, or on the caller's
+/// run(inputs, outputs, workspace, threads): fills the header of the workspace (inputs, outputs, number of threads) and runs the body on every thread, or on the caller's
 /// alone when no kernel is worth sharing.
 llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llvm::Function* body,
                          const Machine& machine) {
@@ -557,8 +505,6 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
   e.CreateStore(inputs, header(0));
   e.CreateStore(outputs, header(1));
   e.CreateStore(e.i64(1), header(2));
-  e.CreateStore(e.i64(0), header(kArrivedAt / 8));
-  e.CreateStore(e.i64(0), header(kGenerationAt / 8));
   auto* ask = llvm::BasicBlock::Create(context, "ask", run);
   auto* many = llvm::BasicBlock::Create(context, "many", run);
   auto* one = llvm::BasicBlock::Create(context, "one", run);
@@ -567,7 +513,8 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
   const auto field = [&](unsigned i, llvm::Type* type) {
     return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i));
   };
-  llvm::Value* count = field(0, e.getInt32Ty());
+  llvm::Value* count = e.CreateBinaryIntrinsic(llvm::Intrinsic::smin, field(0, e.getInt32Ty()),
+                                               e.getInt32(static_cast<uint32_t>(kMostThreads)));
   const ir::DimBounds bounds(function);
   const auto symbols = load_symbols(e, function, abi, inputs);
   llvm::Value* small = e.getTrue();
@@ -575,7 +522,9 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
     small = e.CreateAnd(small, is_small(e, bounds.upper(work(*kernel)), symbols));
   e.CreateCondBr(e.CreateAnd(e.CreateICmpSGT(count, e.getInt32(1)), e.CreateNot(small)), many, one);
   e.SetInsertPoint(many);
-  e.CreateStore(e.CreateSExt(count, e.getInt64Ty()), header(2));
+  llvm::Value* all = e.CreateSExt(count, e.getInt64Ty());
+  e.CreateStore(all, header(2));
+  reset_barrier(e, call, all);
   auto* run_type = llvm::FunctionType::get(e.getVoidTy(), {pointer, pointer, pointer, e.getInt32Ty()}, false);
   e.CreateCall(run_type, field(2, pointer), {field(1, pointer), task, call, count});
   e.CreateRetVoid();

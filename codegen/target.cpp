@@ -74,16 +74,16 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
 Machine describe_machine(const llvm::TargetMachine& machine, const Target& target) {
   const llvm::MCSubtargetInfo& info = *machine.getMCSubtargetInfo();
   Machine result;
+  result.triple = machine.getTargetTriple();
   result.worth_sharing = target.worth_sharing;
   const auto has = [&](const char* feature) { return info.checkFeatures(feature); };
-  const llvm::Triple& triple = machine.getTargetTriple();
-  if (triple.isX86()) {
+  if (result.triple.isX86()) {
     const bool wide = has("+avx512f") && has("+avx512vl") && has("+avx512bw") && has("+avx512dq");
     result.vector_lanes = wide ? 16 : has("+avx2") ? 8 : 4;
     result.vector_registers = wide ? 32 : 16;
     result.has_fma = has("+fma") || has("+avx512f");
     result.has_f16 = has("+f16c") || has("+avx512f");
-  } else if (triple.isAArch64()) {
+  } else if (result.triple.isAArch64()) {
     result.vector_registers = 32;
     result.has_fma = true;
     result.has_f16 = true;

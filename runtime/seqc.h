@@ -66,7 +66,8 @@ typedef struct seqc_port {
 } seqc_port;
 
 /* Who runs a call's work on several threads; NULL stands for the calling thread alone. `run` must call
- * task(argument, i) for each i in [0, count), all at the same time, and return when all have. */
+ * task(argument, i) for each i in [0, count), all at the same time, and return when all have. A model asks for no more than
+ * the 32 first of them. Threads that wait for each other spin for some 50 microseconds and then sleep. */
 typedef struct seqc_threads {
   int32_t count;
   void* pool;

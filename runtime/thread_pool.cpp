@@ -61,7 +61,7 @@ void ThreadPool::work(Worker& worker, int32_t index) noexcept {
     worker.calls.wait(done, std::memory_order_acquire);
     if (!task_) return;
     task_(argument_, index);
-    busy_.fetch_sub(1, std::memory_order_release);
+    if (busy_.fetch_sub(1, std::memory_order_release) == 1) busy_.notify_one();
   }
 }
 
@@ -74,10 +74,8 @@ void ThreadPool::run(Task task, void* argument, int32_t count) noexcept {
     workers_[static_cast<size_t>(i)]->calls.notify_one();
   }
   task(argument, 0);
-  for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
-    relax();
-    if (spin >= spins_) std::this_thread::yield();
-  }
+  for (int spin = 0; spin < spins_ && busy_.load(std::memory_order_acquire) != 0; ++spin) relax();
+  for (int32_t busy = 0; (busy = busy_.load(std::memory_order_acquire)) != 0;) busy_.wait(busy);
 }
 
 }  // namespace seqc::runtime
