@@ -72,15 +72,20 @@ llvm::Value* Evaluator::value(const ir::Value* value, const Coordinates& at) {
   return result;
 }
 
+llvm::Value* Evaluator::operand(const ir::Op& op, size_t i, const Coordinates& at) {
+  return value(op.operand(i), broadcast_coordinates(at, op.result()->shape(), op.operand(i)->shape()));
+}
+
 llvm::Value* Evaluator::compute(const ir::Op& op, const Coordinates& at) {
   if (op.code() == Opcode::Select && op.operand(0) == assumed_.first) {
     const ir::Value* chosen = op.operand(assumed_.second ? 1 : 2);
     return value(chosen, broadcast_coordinates(at, op.result()->shape(), chosen->shape()));
   }
+  if (op.code() == Opcode::Mul)
+    if (llvm::Value* product = product_of_quotients(op, at)) return product;
   if (is_elementwise(op.code())) {
     std::vector<llvm::Value*> operands;
-    for (const ir::Value* operand : op.operands())
-      operands.push_back(value(operand, broadcast_coordinates(at, op.result()->shape(), operand->shape())));
+    for (size_t i = 0; i < op.operands().size(); ++i) operands.push_back(operand(op, i, at));
     llvm::Value* result = emit_point_op(e_, op, operands);
     return is_exact(op) ? result : rounded(result, op.result()->dtype());
   }

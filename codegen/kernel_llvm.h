@@ -64,6 +64,8 @@ class Evaluator {
   };
 
   llvm::Value* compute(const ir::Op& op, const Coordinates& at);
+  llvm::Value* operand(const ir::Op& op, size_t i, const Coordinates& at);
+  llvm::Value* product_of_quotients(const ir::Op& op, const Coordinates& at);
   /// f16 and bf16 live in f32 registers: what an op computes there is rounded at once, so that it does not matter which
   /// ops share a kernel.
   llvm::Value* rounded(llvm::Value* value, ir::DType type);

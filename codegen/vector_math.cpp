@@ -1,6 +1,8 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include <vector>
+
 #include "codegen/vector_math_llvm.h"
 #include "ir/error.h"
 
@@ -116,12 +118,32 @@ Lanes polynomial(const Lanes& x, std::initializer_list<double> coefficients) {
   return sum;
 }
 
-Lanes odd_saturating(const Lanes& x, double limit, std::initializer_list<double> p, std::initializer_list<double> q) {
+// Estrin's scheme: pairs c0 + c1 x, of these pairs with x^2, and so on.
+Lanes parallel_polynomial(const Lanes& x, std::initializer_list<double> coefficients) {
+  std::vector<Lanes> sums;
+  const double* c = coefficients.begin();
+  for (; c + 1 < coefficients.end(); c += 2) sums.push_back(fma(x.splat(c[1]), x, c[0]));
+  if (c != coefficients.end()) sums.push_back(x.splat(*c));
+  for (Lanes power = x * x; sums.size() > 1; power = power * power) {
+    std::vector<Lanes> next;
+    for (size_t i = 0; i + 1 < sums.size(); i += 2) next.push_back(fma(sums[i + 1], power, sums[i]));
+    if (sums.size() % 2 == 1) next.push_back(sums.back());
+    sums = std::move(next);
+    if (sums.size() == 1) break;
+  }
+  return sums[0];
+}
+
+Lanes saturated(const Ratio& ratio) {
+  const Lanes result = ratio.numerator / ratio.denominator;
+  return result.has_fma ? result : clamp(result, -1.0, 1.0);
+}
+
+Ratio odd_saturating(const Lanes& x, double limit, std::initializer_list<double> p, std::initializer_list<double> q) {
   const Lanes clamped = clamp(x, -limit, limit), square = clamped * clamped;
-  const Lanes a = clamped * polynomial(square, p), b = polynomial(square, q);
+  const Lanes a = clamped * parallel_polynomial(square, p), b = parallel_polynomial(square, q);
   const Lanes half = a * b;
-  const Lanes result = (half + half) / fma(a, a, b * b);
-  return x.has_fma ? result : clamp(result, -1.0, 1.0);  // two more roundings can pass 1 by an ulp
+  return {half + half, fma(a, a, b * b)};
 }
 
 // Knuth's two-sum: six additions, no condition on the magnitudes.

@@ -7,8 +7,8 @@ namespace {
 // a/b near tan(asin(erf x)/2), minimax with weight sqrt(1 - erf^2), error 4e-8; then scaled, and moved by ulps, until
 // roundings were small. At the limit erf rounds to 1.
 Lanes erf_f32(const Lanes& x) {
-  return odd_saturating(x, 3.95, {0.968072355, 0.135716349, 0.0169821922, 0.000520059199, -5.49215474e-06},
-                        {1.71586359, 0.266328543, 0.0609845929, 0.00377247366});
+  return saturated(odd_saturating(x, 3.95, {0.968072355, 0.135716349, 0.0169821922, 0.000520059199, -5.49215474e-06},
+                                  {1.71586359, 0.266328543, 0.0609845929, 0.00377247366}));
 }
 
 Lanes erf_f64(const Lanes& x) {

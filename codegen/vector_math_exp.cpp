@@ -60,18 +60,35 @@ Lanes exp_f32(const Lanes& x) {
   return scale(p, a.shifted);
 }
 
-// 1 / (1 + e^-x). The clamp keeps 2^n within a float: at its lower end n = 128, which is infinity, and 1/inf = 0.
-Lanes sigmoid_f32(const Lanes& x) {
-  const Reduced a = reduce_f32(-clamp(x, -88.7, 87.0), 127);
-  const Lanes p = polynomial(a.r, {1.0, 0.99999970631165102, 0.49999147849370608, 0.16667638046420141,
-                                   0.041898159596509247, 0.0082902795905186696});
-  return 1.0 / fma(p, power_of_two(a.shifted), 1.0);
+// 1 + e^-x. The clamp keeps 2^n within a float: at its lower end n = 128, which is infinity, and 1/inf = 0. The signs of
+// x are in the coefficients, because LLVM would move a negation into the clamp and no longer find min and max there.
+Lanes sigmoid_denominator_f32(const Lanes& x) {
+  const double magic = 0x1.8p23 + 127;
+  const Lanes clamped = clamp(x, -88.7, 87.0);
+  const Lanes shifted = fma(clamped, -kLog2E, magic);
+  const Lanes n = shifted - magic;
+  const Lanes r = fma(n, -2.12194440e-4, fma(n, 0.693359375, clamped));  // x + n ln 2
+  const Lanes p = parallel_polynomial(r, {1.0, -0.99999970631165102, 0.49999147849370608, -0.16667638046420141,
+                                          0.041898159596509247, -0.0082902795905186696});
+  return fma(p, power_of_two(shifted), 1.0);
 }
+
+Lanes sigmoid_f32(const Lanes& x) { return 1.0 / sigmoid_denominator_f32(x); }
 
 Lanes sigmoid_f64(const Lanes& x) {
   const Reduced a = reduce_f64(-clamp(x, -709.9, 708.0), 1023);
   const Lanes p = fma(a.r * a.r, exp_tail_f64(a.r), a.r) + 1.0;
   return 1.0 / fma(p, power_of_two(a.shifted), 1.0);
+}
+
+// 2^n (e^r - 1) + (2^n - 1), halved while it could overflow; e^r - 1 with relative error 1.4e-8. Tiny x, whose halves might
+// be denormal, are their own results.
+Lanes expm1_f32(const Lanes& x) {
+  const Reduced a = reduce_f32(clamp(x, -18.0, 89.0), 126);
+  const Lanes q = polynomial(a.r, {0.500000006, 0.166665428, 0.0416662814, 0.00836661062, 0.00139464967});
+  const Lanes power = power_of_two(a.shifted);
+  const Lanes half = fma(power, fma(a.r * a.r, q, a.r), power - 0.5);
+  return select(abs(x) < 0x1p-25, x, half + half);
 }
 
 // Halved while it could overflow; tiny x, whose halves might be denormal, are their own results.
@@ -80,6 +97,7 @@ Lanes expm1_f64(const Lanes& x) {
   return select(abs(x) < 0x1p-54, x, result);
 }
 
+Lanes softplus_f32(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_f32(exp_f32(-abs(x))); }
 Lanes softplus_f64(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_f64(exp_f64(-abs(x))); }
 
 }  // namespace
@@ -104,8 +122,11 @@ Lanes expm1_scaled_f64(const Lanes& x, int exponent) {
 }
 
 llvm::Value* VectorMath::exp(llvm::Value* x) { return apply(x, exp_f64, exp_f32); }
-llvm::Value* VectorMath::expm1(llvm::Value* x) { return apply(x, expm1_f64); }
+llvm::Value* VectorMath::expm1(llvm::Value* x) { return apply(x, expm1_f64, expm1_f32); }
 llvm::Value* VectorMath::sigmoid(llvm::Value* x) { return apply(x, sigmoid_f64, sigmoid_f32); }
-llvm::Value* VectorMath::softplus(llvm::Value* x) { return apply(x, softplus_f64); }
+llvm::Value* VectorMath::sigmoid_denominator(llvm::Value* x) {
+  return sigmoid_denominator_f32({&builder_, has_fma_, x}).value;
+}
+llvm::Value* VectorMath::softplus(llvm::Value* x) { return apply(x, softplus_f64, softplus_f32); }
 
 }  // namespace seqc::codegen

@@ -6,12 +6,14 @@
 namespace seqc::codegen {
 namespace {
 
-// a/b near tanh(x/2), minimax with weight 1/cosh x, error 8e-9; then scaled, and moved by ulps, until roundings were
-// small. At the limit tanh rounds to 1.
-Lanes tanh_f32(const Lanes& x) {
+// 2ab/(a^2 + b^2), a/b near tanh(x/2), minimax with weight 1/cosh x, error 8e-9; then scaled, and moved by ulps, until
+// roundings were small. At the limit tanh rounds to 1.
+Ratio tanh_ratio_f32(const Lanes& x) {
   return odd_saturating(x, 9.02, {0.926557899, 0.0275726169, 0.000105547289},
                         {1.8531158, 0.209571481, 0.00223282701, 2.26415295e-06});
 }
+
+Lanes tanh_f32(const Lanes& x) { return saturated(tanh_ratio_f32(x)); }
 
 // -e/(e + 2), e = expm1(-2|x|), which loses nothing at either end; a tiny x is its own result.
 Lanes tanh_f64(const Lanes& x) {
@@ -62,6 +64,10 @@ Lanes atanh_f64(const Lanes& x) {
 }  // namespace
 
 llvm::Value* VectorMath::tanh(llvm::Value* x) { return apply(x, tanh_f64, tanh_f32); }
+VectorMath::Quotient VectorMath::tanh_quotient(llvm::Value* x) {
+  const auto [numerator, denominator] = tanh_ratio_f32({&builder_, has_fma_, x});
+  return {numerator.value, denominator.value};
+}
 llvm::Value* VectorMath::sinh(llvm::Value* x) { return apply(x, sinh_f64); }
 llvm::Value* VectorMath::cosh(llvm::Value* x) { return apply(x, cosh_f64); }
 llvm::Value* VectorMath::asinh(llvm::Value* x) { return apply(x, asinh_f64); }

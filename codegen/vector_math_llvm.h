@@ -19,28 +19,34 @@ struct Lanes;
 /// it is added, which suits plain SSE2 and gives other last bits.
 ///
 /// Errors are in units in the last place (ulp) of the exact result, the larger one of fused and unfused where one
-/// number stands. For f32, exp, log, tanh, sigmoid and erf are measured over all 2^32 inputs; the others are evaluated
+/// number stands. For f32, exp, expm1, log, log1p, tanh, sigmoid, softplus and erf are measured over all 2^32 inputs; the others are evaluated
 /// in f64 and rounded once, so they are correctly rounded but for near ties: <= 0.51. For f64 errors are measured on
 /// samples, which include special values, their neighbours and all magnitudes.
 /// Everywhere NaN gives NaN (pow names two exceptions), functions that are odd keep the sign of zero, and denormals are
 /// read and produced with the same error bounds, provided that the thread does not flush them to zero.
 class VectorMath {
  public:
+  /// What is still to be divided.
+  struct Quotient {
+    llvm::Value *numerator, *denominator;
+  };
   VectorMath(llvm::IRBuilder<>& builder, bool has_fma);
 
   /// e^x. f32 1.1 (unfused 1.4), f64 1.0. exp(-inf) = 0, exp(+-0) = 1, inf exactly where the rounded result overflows.
   llvm::Value* exp(llvm::Value* x);
-  /// e^x - 1. f32 0.51, f64 2.2. -1 at -inf, inf on overflow.
+  /// e^x - 1. f32 1.8, f64 2.2. -1 at -inf, inf on overflow.
   llvm::Value* expm1(llvm::Value* x);
   /// Natural logarithm. f32 0.9, f64 0.9. log(+-0) = -inf, log(inf) = inf, NaN below zero.
   llvm::Value* log(llvm::Value* x);
-  /// log(1 + x). f32 0.51, f64 2.0. -inf at -1, inf at inf, NaN below -1.
+  /// log(1 + x). f32 1.6, f64 2.0. -inf at -1, inf at inf, NaN below -1.
   llvm::Value* log1p(llvm::Value* x);
-  /// 1/(1 + e^-x), in f32 15 instructions, one of them a division. f32 3.5 (unfused 3.7), f64 2.2, relative also where the
+  /// 1/(1 + e^-x), in f32 15 instructions, one of them a division. f32 3.9 (unfused 4.1), f64 2.2, relative also where the
   /// result is small. 1/2 at +-0, 1 at inf, 0 at -inf; exactly 0 below x = -88.37 in f32 and -709.43 in f64, where the
   /// true result is less than 4.2e-39 and 8e-309. Never above 1.
   llvm::Value* sigmoid(llvm::Value* x);
-  /// log(1 + e^x). f32 0.51, f64 2.2. 0 at -inf, inf at inf.
+  /// What 1 is divided by in it, from 1 to infinity. f32 only.
+  llvm::Value* sigmoid_denominator(llvm::Value* x);
+  /// log(1 + e^x). f32 1.8, f64 2.2. 0 at -inf, inf at inf.
   llvm::Value* softplus(llvm::Value* x);
   /// Error function. f32 4.0 (unfused 4.3), f64 2.0. +-1 at +-inf; magnitude never above 1.
   llvm::Value* erf(llvm::Value* x);
@@ -48,9 +54,11 @@ class VectorMath {
   /// signed zeros and infinities for odd y. f32 0.51, f64 1.5.
   llvm::Value* pow(llvm::Value* x, llvm::Value* y);
 
-  /// In f32 14 instructions, one of them a division. f32 3.5, f64 2.8, relative: tanh(x) ~ x for tiny x.
+  /// In f32 14 instructions, one of them a division. f32 3.5 (unfused 3.7), f64 2.8, relative: tanh(x) ~ x for tiny x.
   /// +-1 at +-inf; magnitude never above 1.
   llvm::Value* tanh(llvm::Value* x);
+  /// The same before its division, f32 with fused multiply-adds only. The denominator is between 3.4 and 2500, the numerator not larger.
+  Quotient tanh_quotient(llvm::Value* x);
   /// f32 0.51, f64 2.8. +-inf on overflow.
   llvm::Value* sinh(llvm::Value* x);
   /// f32 0.51, f64 1.8. inf on overflow.
@@ -143,10 +151,18 @@ Lanes with_sign_of(const Lanes& magnitude, const Lanes& sign);  ///< magnitude m
 
 /// c0 + c1 x + c2 x^2 + ... by Horner's rule, coefficients in rising order.
 Lanes polynomial(const Lanes& x, std::initializer_list<double> coefficients);
+/// The same in a tree of pairs: one or two multiplications more, half the latency.
+Lanes parallel_polynomial(const Lanes& x, std::initializer_list<double> coefficients);
+
+struct Ratio {
+  Lanes numerator, denominator;
+};
+/// The ratio of an odd_saturating, not above 1 without fused multiply-adds too, whose roundings can pass it by an ulp.
+Lanes saturated(const Ratio& ratio);
 
 /// 2ab/(a^2 + b^2) with a = x P(x^2), b = Q(x^2) and x clamped to +-limit: the sine of twice the angle whose tangent is
 /// a/b. Short and exact for an odd function that saturates at +-1: where a = b, their errors cancel to first order.
-Lanes odd_saturating(const Lanes& x, double limit, std::initializer_list<double> p, std::initializer_list<double> q);
+Ratio odd_saturating(const Lanes& x, double limit, std::initializer_list<double> p, std::initializer_list<double> q);
 
 /// An unevaluated sum high + low with |low| <= ulp(high)/2: about twice the precision.
 struct DoubleLanes {
@@ -165,6 +181,7 @@ Split split_exponent(const Lanes& x);
 Lanes exp_f64(const Lanes& x);
 Lanes exp_f64(const DoubleLanes& x);
 Lanes log_f64(const Lanes& x);
+Lanes log1p_f32(const Lanes& x);
 Lanes log1p_f64(const Lanes& x);
 /// 2^exponent (e^x - 1), relative error about 1 ulp, where 2^exponent e^x is in the normal range.
 Lanes expm1_scaled_f64(const Lanes& x, int exponent);

@@ -16,15 +16,20 @@ Lanes log_edges(const Lanes& x, const Lanes& result) {
   return select(equal(x, 0.0), x.splat(-kInfinity), negative);
 }
 
-// log(1+f) = f - f^2/2 + f^3 P(f), P minimax on [sqrt(1/2)-1, sqrt(2)-1], relative error of the whole 6e-9.
-Lanes log_f32(const Lanes& x) {
-  const Split s = split_exponent(x);
-  const Lanes f = s.mantissa - 1.0, square = f * f;
+// e ln 2 + log(1+f),  log(1+f) = f - f^2/2 + f^3 P(f), P minimax on [sqrt(1/2)-1, sqrt(2)-1], relative error of the whole
+// 6e-9.
+Lanes log_parts_f32(const Lanes& exponent, const Lanes& f) {
+  const Lanes square = f * f;
   const Lanes p = polynomial(f, {0.333333317123, -0.250008210233, 0.200012265935, -0.166233576553, 0.142017634826,
                                  -0.13160184023, 0.12761544691, -0.076344565293});
   // Smallest first; ln 2 = 0.693359375 - 2.12194440e-4, and exponent * 0.693359375 is exact.
-  const Lanes tail = fma(s.exponent, -2.12194440e-4, f * square * p);
-  return log_edges(x, fma(s.exponent, 0.693359375, f + fma(square, -0.5, tail)));
+  const Lanes tail = fma(exponent, -2.12194440e-4, f * square * p);
+  return fma(exponent, 0.693359375, f + fma(square, -0.5, tail));
+}
+
+Lanes log_f32(const Lanes& x) {
+  const Split s = split_exponent(x);
+  return log_edges(x, log_parts_f32(s.exponent, s.mantissa - 1.0));
 }
 
 }  // namespace
@@ -50,7 +55,16 @@ Lanes log1p_f64(const Lanes& x) {
   return select(equal(x, 0.0), x, result);
 }
 
+// As log(u), u = 1+x rounded, with what the sum lost added to f. It is nothing where 2^-exponent is cut off.
+Lanes log1p_f32(const Lanes& x) {
+  const Lanes u = x + 1.0, lost = x - (u - 1.0);
+  const Split s = split_exponent(u);
+  const Lanes downscale = ((clamp(-s.exponent, -100.0, 100.0) + (0x1.8p23 + 127)).bits() << 23).from_bits(x);
+  const Lanes result = log_edges(u, log_parts_f32(s.exponent, fma(lost, downscale, s.mantissa - 1.0)));
+  return select(equal(x, 0.0), x, result);
+}
+
 llvm::Value* VectorMath::log(llvm::Value* x) { return apply(x, log_f64, log_f32); }
-llvm::Value* VectorMath::log1p(llvm::Value* x) { return apply(x, log1p_f64); }
+llvm::Value* VectorMath::log1p(llvm::Value* x) { return apply(x, log1p_f64, log1p_f32); }
 
 }  // namespace seqc::codegen

@@ -407,9 +407,11 @@ void legalize_terminator(Block& block) {
     if (parent && parent->code() == Opcode::Loop && i == 0) continue;  // the condition is read, not kept
     Builder b(*block.function(), block, terminator);
     b.set_location(terminator->location());
-    Value* copy = b.copy(value);
-    copy->set_name(value->name());
-    terminator->set_operand(i, copy);
+    // The kernel that computes the value can write it twice.
+    Value* copy = root->op() && root->op()->parent() == &block ? b.copy(root) : b.copy(value);
+    Value* shaped = copy->shape() == value->shape() ? copy : b.reshape(copy, value->shape());
+    shaped->set_name(value->name());
+    terminator->set_operand(i, shaped);
     taken.insert(copy);
   }
 }
