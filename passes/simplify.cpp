@@ -18,7 +18,8 @@ const Table& rules() {
     for (const auto group : {elementwise_rules(), movement_rules(), contraction_rules()})
       for (const Rule& rule : group) result[static_cast<size_t>(rule.code)].push_back(rule.rewrite);
     for (int i = 0; i < kOpcodeCount; ++i)
-      if (is_elementwise(static_cast<Opcode>(i))) result[static_cast<size_t>(i)].push_back(pull_broadcasts);
+      if (is_elementwise(static_cast<Opcode>(i)))
+        for (const Rewrite rewrite : {pull_broadcasts, push_reshape}) result[static_cast<size_t>(i)].push_back(rewrite);
     return result;
   }();
   return table;

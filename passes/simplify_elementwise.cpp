@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "ir/interpreter.h"
@@ -213,6 +214,21 @@ Value* without_broadcast(Value* x, bool reshapes) {
   }
 }
 
+/// A reduction, or elementwise ops of one with nothing but scalars beside it.
+bool is_of_reduction(const Value* value) {
+  while (value->op() && is_elementwise(value->op()->code())) {
+    const Value* source = nullptr;
+    for (const Value* operand : value->op()->operands()) {
+      if (operand->rank() == 0 || operand == source) continue;
+      if (source) return false;
+      source = operand;
+    }
+    if (!source) return false;
+    value = source;
+  }
+  return defining(value, Opcode::Reduce) != nullptr;
+}
+
 }  // namespace
 
 std::span<const Rule> elementwise_rules() { return kRules; }
@@ -228,6 +244,24 @@ Value* pull_broadcasts(Op* op, Builder& b) {
     return like_result(op, b, b.emit(op->code(), std::move(operands), op->attr()));
   }
   return nullptr;
+}
+
+// Keeping reduced dims as 1s comes last: f(reshape (reduce x)) = reshape (f(reduce x)), one kernel with the reduction. Only
+// with scalars beside it.
+Value* push_reshape(Op* op, Builder& b) {
+  const Op* reshape = nullptr;
+  for (const Value* operand : op->operands()) {
+    if (operand->rank() == 0) continue;
+    const Op* from = defining(operand, Opcode::Reshape);
+    if (!from || (reshape && reshape != from)) return nullptr;
+    reshape = from;
+  }
+  if (!reshape || !is_of_reduction(reshape->operand(0)) || reshape->operand(0)->rank() == 0) return nullptr;
+  const auto& users = reshape->result()->users();
+  if (std::any_of(users.begin(), users.end(), [&](const Op* user) { return user != op; })) return nullptr;
+  std::vector<Value*> operands;
+  for (Value* operand : op->operands()) operands.push_back(operand->rank() == 0 ? operand : reshape->operand(0));
+  return b.reshape(b.emit(op->code(), std::move(operands), op->attr()), op->result()->shape());
 }
 
 }  // namespace seqc::passes

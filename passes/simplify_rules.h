@@ -23,6 +23,8 @@ std::span<const Rule> contraction_rules();
 
 /// Elementwise ops take small operands as they are: an explicit broadcast in front is dropped, or moved behind.
 ir::Value* pull_broadcasts(ir::Op* op, ir::Builder& b);
+/// Elementwise ops of a reduction's result come before a reshape of it.
+ir::Value* push_reshape(ir::Op* op, ir::Builder& b);
 
 /// Ifs with a known condition, scans of 0 or 1 steps, loops of none or one: replaced by what they do. True if changed;
 /// `op` is gone then, unless only some of its results were replaced.
