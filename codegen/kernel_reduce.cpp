@@ -89,6 +89,8 @@ class ReduceKernel {
   void emit() { result_loops(0); }
 
  private:
+  static constexpr int64_t kChains = 4;
+
   void result_loops(size_t depth) {
     const ir::Shape& domain = reduce_->result()->shape();
     if (depth == kept_) {  // every dim of the result has its own loop
@@ -163,12 +165,32 @@ class ReduceKernel {
     point_.lane_variable = static_cast<int>(variable);
     point_.lanes = lanes;
     llvm::Value* whole = e_.CreateSub(end, e_.CreateURem(end, e_.i64(lanes)));
-    llvm::Value* sums =
-        e_.loop(e_.i64(0), whole, lanes, {initial}, [&](llvm::Value* i, const Emitter::Carried& carried) {
-          point_.variables[variable] = i;
-          point_.mask = nullptr;
-          return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
-        })[0];
+    point_.mask = nullptr;
+    // Several vectors at a time, so that sums need not wait for each other, then one.
+    llvm::Value *begin = e_.i64(0), *sums = initial;
+    if (!size.is_constant() || size.constant() >= 2 * kChains * lanes) {
+      llvm::Value* end_of_many = e_.CreateSub(end, e_.CreateURem(end, e_.i64(kChains * lanes)));
+      Emitter::Carried chains(kChains, neutral_element(e_, kind_, type_, lanes));
+      chains[0] = initial;
+      chains = e_.loop(begin, end_of_many, kChains * lanes, chains, [&](llvm::Value* i, Emitter::Carried carried) {
+        for (int64_t c = 0; c < kChains; ++c) {
+          point_.variables[variable] = e_.add(i, e_.i64(c * lanes));
+          carried[static_cast<size_t>(c)] = reduced_loops(depth + 1, carried[static_cast<size_t>(c)], lanes);
+        }
+        return carried;
+      });
+      while (chains.size() > 1) {
+        for (size_t c = 0; c < chains.size() / 2; ++c)
+          chains[c] = combine(e_, kind_, type_, chains[2 * c], chains[2 * c + 1]);
+        chains.resize(chains.size() / 2);
+      }
+      begin = end_of_many;
+      sums = chains[0];
+    }
+    sums = e_.loop(begin, whole, lanes, {sums}, [&](llvm::Value* i, const Emitter::Carried& carried) {
+      point_.variables[variable] = i;
+      return Emitter::Carried{reduced_loops(depth + 1, carried[0], lanes)};
+    })[0];
     if (size.is_constant() && size.constant() % lanes == 0) return sums;
     // The rest of the row, absent lanes left as they are. The loop runs once at most.
     llvm::Value* mask = e_.CreateICmpSLT(e_.lane_numbers(lanes), e_.splat(e_.CreateSub(end, whole), lanes));
