@@ -18,8 +18,10 @@
 /// (shapes, element types) are thrown as seqc::Error at the call that made them.
 #pragma once
 
-#include "frontend/dsl/activation.h"  // IWYU pragma: export
-#include "frontend/dsl/cells.h"       // IWYU pragma: export
-#include "frontend/dsl/model.h"       // IWYU pragma: export
-#include "frontend/dsl/scan.h"        // IWYU pragma: export
-#include "frontend/dsl/var.h"         // IWYU pragma: export
+#include "frontend/dsl/activation.h"    // IWYU pragma: export
+#include "frontend/dsl/cells.h"         // IWYU pragma: export
+#include "frontend/dsl/initializers.h"  // IWYU pragma: export
+#include "frontend/dsl/losses.h"        // IWYU pragma: export
+#include "frontend/dsl/model.h"         // IWYU pragma: export
+#include "frontend/dsl/scan.h"          // IWYU pragma: export
+#include "frontend/dsl/var.h"           // IWYU pragma: export

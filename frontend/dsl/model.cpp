@@ -1,7 +1,6 @@
 #include "frontend/dsl/model.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "ir/error.h"
 
@@ -13,41 +12,6 @@ std::unique_ptr<ir::Module> one_function(const std::string& name) {
   auto module = std::make_unique<ir::Module>();
   module->functions.push_back(std::make_unique<ir::Function>(name));
   return module;
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): equal on every platform, unlike the standard library's distributions.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  /// In [0, 1).
-  double uniform() {
-    state_ += 0x9e3779b97f4a7c15u;
-    uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  }
-
- private:
-  uint64_t state_;
-};
-
-/// FNV-1a, so that a parameter keeps its values when others are added before it.
-uint64_t seed_of(uint64_t seed, const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325u ^ seed;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-ir::Tensor initial_value(const Init& init, uint64_t seed, const std::vector<int64_t>& shape, ir::DType type) {
-  ir::Tensor tensor(type, shape);
-  const int64_t rows = shape.empty() ? 1 : std::max<int64_t>(1, shape[0]);
-  const double fans = static_cast<double>(rows) + static_cast<double>(tensor.count()) / static_cast<double>(rows);
-  const double bound = init.kind == Init::Kind::Glorot ? std::sqrt(6.0 / std::max(1.0, fans)) : init.value;
-  Random random(seed);
-  for (int64_t i = 0; i < tensor.count(); ++i)
-    tensor.set_real(i, init.kind == Init::Kind::Constant ? init.value : bound * (2 * random.uniform() - 1));
-  return tensor;
 }
 
 }  // namespace
@@ -67,7 +31,7 @@ Var Model::parameter(const std::string& name, const std::vector<int64_t>& shape,
   if (std::ranges::find(parameter_names_, name) != parameter_names_.end())
     fail(ErrorKind::BadInput, "parameter \"{}\": got a second one of this name, expected distinct names", name);
   parameter_names_.push_back(name);
-  return constant(initial_value(init, seed_of(seed_, name), shape, type), name);
+  return constant(initial_value(init, seed_, name, shape, type), name);
 }
 
 void Model::output(const std::string& name, const Var& value) {

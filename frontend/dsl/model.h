@@ -5,24 +5,10 @@
 #include <string>
 
 #include "frontend/dsl/cells.h"
+#include "frontend/dsl/initializers.h"
 #include "frontend/dsl/var.h"
 
 namespace seqc::dsl {
-
-/// How a parameter starts. Values depend on the model's seed, the parameter's name and its shape only.
-struct Init {
-  enum class Kind {
-    Constant,  ///< `value` everywhere
-    Uniform,   ///< between -value and value
-    Glorot,    ///< uniform, bounded by sqrt(6 / (fan in + fan out)) for [out, in]; [n] counts as [n, 1]
-  } kind = Kind::Glorot;
-  double value = 0;
-
-  static Init zeros() { return {Kind::Constant, 0}; }
-  static Init constant(double value) { return {Kind::Constant, value}; }
-  static Init uniform(double bound) { return {Kind::Uniform, bound}; }
-  static Init glorot() { return {Kind::Glorot, 0}; }
-};
 
 /// Variables of a model may be used until it is finished.
 class Model {

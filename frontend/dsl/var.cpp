@@ -92,6 +92,7 @@ Var where(const Var& condition, const Var& a, const Var& b) {
   return {a.context(), builder(a).select(condition.value(), a.value(), b.value())};
 }
 Var where(const Var& condition, const Var& a, double b) { return where(condition, a, scalar(b, a)); }
+Var where(const Var& condition, double a, const Var& b) { return where(condition, scalar(a, b), b); }
 Var cast(const Var& x, ir::DType type) { return {x.context(), builder(x).cast(x.value(), type)}; }
 
 Var linear(const Var& x, const Var& w, const Var& b) {

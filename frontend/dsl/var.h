@@ -103,6 +103,7 @@ Var clamp(const Var& x, double lo, double hi);
 /// condition ? a : b, element by element; `condition` is bool.
 Var where(const Var& condition, const Var& a, const Var& b);
 Var where(const Var& condition, const Var& a, double b);
+Var where(const Var& condition, double a, const Var& b);
 Var cast(const Var& x, ir::DType type);
 
 /// x·wᵀ + b over the last dim: x[..., I], w[O, I], b[O] or absent -> [..., O].
