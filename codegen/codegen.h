@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/ir.h"
@@ -38,15 +40,27 @@ class CompiledModel {
   virtual ~CompiledModel() = default;
   virtual const seqc_model& model() const = 0;
   virtual size_t code_bytes() const = 0;
+  /// True if the code came from a CodeStore.
+  virtual bool from_store() const = 0;
+};
+
+/// Where compiled code is kept from one process to the next. Keys are hexadecimal digits. Nothing here throws.
+class CodeStore {
+ public:
+  virtual ~CodeStore() = default;
+  /// What was saved under `key`, or nothing.
+  virtual std::optional<std::string> load(const std::string& key) noexcept = 0;
+  virtual void save(const std::string& key, std::string_view code) noexcept = 0;
 };
 
 /// Inputs whose values the function takes for granted, by name: `prepare` refuses others.
 using FixedValues = std::map<std::string, ir::Tensor>;
 
 /// Compiles `function` (in kernel form, see passes/pipeline.cpp; it must outlive nothing: all is copied).
+/// With a store, code that lies there is linked and not generated again; the results are the same bits.
 /// Throws Error(BadInput) for a target whose instructions this processor lacks.
 std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {},
-                                       const FixedValues& fixed = {});
+                                       const FixedValues& fixed = {}, CodeStore* store = nullptr);
 
 enum class EmitKind { SharedLibrary, StaticLibrary, Object, Assembly, Llvm };
 

@@ -125,7 +125,7 @@ class BodyGenerator {
   }
 
   ir::Dim workspace_bytes() const { return plan_.workspace_bytes(); }
-  std::vector<std::pair<std::string, const ir::Tensor*>> externals;
+  std::vector<const ir::Value*> externals;
 
  private:
   llvm::Function* create_body() {
@@ -178,17 +178,16 @@ class BodyGenerator {
 
   llvm::Value* constant_data(const ir::Value* value) {
     const ir::Tensor& tensor = value->constant();
-    const std::string name = fmt::format("constant_{}", constants_.size());
     if (!options_.embed_constants) {
-      externals.emplace_back(name, &tensor);
-      auto* global =
-          new llvm::GlobalVariable(module_, e_.getInt8Ty(), true, llvm::GlobalValue::ExternalLinkage, nullptr, name);
+      auto* global = new llvm::GlobalVariable(module_, e_.getInt8Ty(), true, llvm::GlobalValue::ExternalLinkage,
+                                              nullptr, constant_symbol(externals.size()));
       global->setDSOLocal(false);
+      externals.push_back(value);
       return global;
     }
     llvm::Constant* data = tensor.dtype() == ir::DType::string ? string_table(module_, tensor) : bytes_of(tensor);
     auto* global =
-        new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, name);
+        new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, "constant");
     global->setAlignment(llvm::Align(SEQC_ALIGNMENT));
     return global;
   }
@@ -535,6 +534,8 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
 }
 
 }  // namespace
+
+std::string constant_symbol(size_t number) { return fmt::format("constant_{}", number); }
 
 Program generate_program(llvm::LLVMContext& context, const ir::Function& function, const Machine& machine,
                          const ProgramOptions& options) {

@@ -26,9 +26,11 @@ struct ProgramOptions {
 
 struct Program {
   std::unique_ptr<llvm::Module> module;
-  /// Symbols that the module leaves open and the tensors whose bytes they name.
-  std::vector<std::pair<std::string, const ir::Tensor*>> externals;
+  /// The constants whose bytes symbols name that the module leaves open: constant_symbol(i) those of externals[i].
+  std::vector<const ir::Value*> externals;
 };
+
+std::string constant_symbol(size_t number);
 
 /// Generates the module for `function` (in kernel form). It exports `<name>_model`.
 Program generate_program(llvm::LLVMContext& context, const ir::Function& function, const Machine& machine,

@@ -1,6 +1,7 @@
 #include "ir/ir.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "ir/error.h"
 
@@ -153,8 +154,23 @@ Function::Function(std::string function_name) : name(std::move(function_name)), 
 
 Function::~Function() { body_.reset(); }
 
+namespace {
+
+/// Equal for tensors that are identical. Of large ones only a sample counts: few have the same, and those are compared.
+uint64_t sample_hash(const Tensor& tensor) {
+  constexpr size_t kWords = 64;
+  if (tensor.dtype() == DType::string || tensor.byte_size() <= kWords * sizeof(uint64_t)) return tensor.hash();
+  const size_t stride = (tensor.byte_size() - sizeof(uint64_t)) / (kWords - 1);
+  Tensor sample(DType::u64, {static_cast<int64_t>(kWords)});
+  for (size_t i = 0; i < kWords; ++i)
+    std::memcpy(sample.mutable_bytes() + i * sizeof(uint64_t), tensor.bytes() + i * stride, sizeof(uint64_t));
+  return sample.hash() ^ std::hash<std::string>()(tensor.type_str());
+}
+
+}  // namespace
+
 Value* Function::constant(Tensor tensor, std::string constant_name) {
-  const uint64_t hash = tensor.hash();
+  const uint64_t hash = sample_hash(tensor);
   for (auto [it, end] = constants_by_hash_.equal_range(hash); it != end; ++it)
     if (it->second->constant().identical(tensor)) return it->second;
   std::unique_ptr<Value> value(new Value);

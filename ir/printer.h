@@ -10,6 +10,9 @@ namespace seqc::ir {
 struct PrintOptions {
   /// Constants with more elements are printed as `#hash`; their bytes belong in a side file (see save_module).
   int64_t max_inline_elements = 16;
+  /// False: of constants of rank 1 and more only the types are shown. What is printed then tells functions of different
+  /// code apart, and does not parse.
+  bool constant_values = true;
   /// Appends `loc("...")` to each op that has a location.
   bool locations = false;
 };

@@ -9,6 +9,7 @@
 #include "codegen/codegen.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
+#include "runtime/code_cache.h"
 
 namespace seqc::runtime {
 
@@ -28,6 +29,7 @@ struct CompileOptions {
   std::map<std::string, ir::Tensor> known_inputs;
   codegen::Target target;
   passes::PipelineOptions pipeline;
+  CacheOptions cache;  ///< of programs that are compiled just in time
 };
 
 /// Milliseconds spent on the way from a file to code that can run; 0 for what did not happen.

@@ -10,8 +10,9 @@ namespace {
 /// Code made in this process.
 class JitProgram : public Program {
  public:
-  JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times)
+  JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times, CacheUse cache_use)
       : Program(code->model(), times), code_(std::move(code)) {
+    cache_use_ = std::move(cache_use);
     specialised_ = lowered.specialised;
     multiply_adds_ = std::move(lowered.multiply_adds);
   }
@@ -29,12 +30,15 @@ class LibraryProgram : public Program {
   Library library_;
 };
 
-std::shared_ptr<const Program> generate(Lowered lowered, const codegen::Target& target) {
+std::shared_ptr<const Program> generate(Lowered lowered, const CompileOptions& options) {
   const Stopwatch watch;
-  auto code = codegen::compile(*lowered.function, target, lowered.fixed_values);
+  const CacheOptions cache_options = resolve(options.cache);
+  CodeCache cache(cache_options);
+  auto code = codegen::compile(*lowered.function, options.target, lowered.fixed_values,
+                               cache_options.enabled ? &cache : nullptr);
   BuildTimes times = lowered.times;
   times.codegen = watch.milliseconds();
-  return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times);
+  return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times, cache.use());
 }
 
 }  // namespace
@@ -55,11 +59,11 @@ Program::Program(const seqc_model& model, BuildTimes times)
 }
 
 std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
-  return generate(lower_file(path, options), options.target);
+  return generate(lower_file(path, options), options);
 }
 
 std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
-  return generate(lower(std::move(function), options), options.target);
+  return generate(lower(std::move(function), options), options);
 }
 
 std::shared_ptr<const Program> Program::load_library(const std::string& path) {

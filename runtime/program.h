@@ -31,6 +31,8 @@ class Program {
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
   const BuildTimes& times() const { return times_; }
+  /// Whether its code was compiled now or came from the cache on disk. Results do not depend on it.
+  const CacheUse& cache_use() const { return cache_use_; }
   /// Inputs whose values the code takes for granted; a Session refuses others.
   const std::map<std::string, ir::Tensor>& fixed_values() const { return fixed_values_; }
   /// Compiled for CompileOptions::known_inputs because the model cannot be compiled for others in one go.
@@ -44,6 +46,7 @@ class Program {
   const seqc_model* model_;
   std::vector<Port> inputs_, outputs_;
   BuildTimes times_;
+  CacheUse cache_use_;
   std::map<std::string, ir::Tensor> fixed_values_;
   bool specialised_ = false;
   std::optional<ir::Dim> multiply_adds_;

@@ -21,6 +21,19 @@ typedef struct seqc_dim {
  * NULL when that fails: seqc_last_error tells why. `dims` may be NULL if there are none. */
 seqc_program* seqc_open(const char* path, const seqc_dim* dims, size_t dim_count);
 
+/* More than seqc_open asks; all zero is what it takes for granted. Compiled code is kept on disk and found there by a later
+ * start: in $SEQC_CACHE_DIR, $XDG_CACHE_HOME/seqc or ~/.cache/seqc, unless SEQC_CACHE is off. */
+typedef struct seqc_open_options {
+  const seqc_dim* dims;
+  size_t dim_count;
+  int32_t no_cache;         /* not 0: compiles always, and keeps nothing */
+  const char* cache_folder; /* instead of the one that the environment gives */
+  uint64_t cache_bytes;     /* how large it may be; 0: SEQC_CACHE_MAX, or 1 GiB */
+} seqc_open_options;
+
+/* As seqc_open. */
+seqc_program* seqc_open_with(const char* path, const seqc_open_options* options);
+
 /* The model, until the program is closed. */
 const seqc_model* seqc_program_model(const seqc_program* program);
 

@@ -66,8 +66,25 @@ Timing measure(runtime::Session& session, const std::vector<ir::Tensor>& inputs,
   return {quantile(0.5), times[0], quantile(0.9), quantile(0.99), times.size()};
 }
 
+const char* cache_name(runtime::CacheUse::Kind kind) {
+  switch (kind) {
+    case runtime::CacheUse::Kind::Off: return "off";
+    case runtime::CacheUse::Kind::Hit: return "hit";
+    case runtime::CacheUse::Kind::Stored: return "stored";
+    case runtime::CacheUse::Kind::Failed: return "failed";
+  }
+  return "";
+}
+
+/// Behind the time that code took: what the cache had to do with it.
+std::string cache_text(const runtime::CacheUse& cache) {
+  if (cache.kind == runtime::CacheUse::Kind::Hit) return " from the cache";
+  return cache.problem.empty() ? "" : "; cache: " + cache.problem;
+}
+
 void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops) {
   const runtime::BuildTimes& times = run.session->program().times();
+  const runtime::CacheUse& cache = run.session->program().cache_use();
   fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
              options.run.threads, options.run.threads == 1 ? "" : "s");
   fmt::print("  median {}, min {}, p90 {}, p99 {} of {} runs\n", time_text(timing.median), time_text(timing.minimum),
@@ -76,8 +93,9 @@ void print_report(const Options& options, const ModelRun& run, const Timing& tim
   if (times.load > 0)
     fmt::print("  loaded in {:.1f} ms", times.load);
   else
-    fmt::print("  compiled in {:.1f} ms (import {:.1f}, passes {:.1f}, code {:.1f})", times.total(), times.import,
-               times.passes, times.codegen);
+    fmt::print("  {} in {:.1f} ms (import {:.1f}, passes {:.1f}, code {:.1f}{})",
+               cache.kind == runtime::CacheUse::Kind::Hit ? "ready" : "compiled", times.total(), times.import,
+               times.passes, times.codegen, cache_text(cache));
   fmt::print("; workspace {}\n", bytes_text(run.session->workspace_bytes()));
 }
 
@@ -94,6 +112,7 @@ int run_bench(const Options& options) {
     return 0;
   }
   const auto rounded = [](double value) { return std::round(value * 1e3) / 1e3; };
+  const runtime::CacheUse& cache = run.session->program().cache_use();
   const double compile_ms = rounded(run.session->program().times().total());
   nlohmann::ordered_json report = {{"model", options.run.model},
                                    {"dims", run.dims},
@@ -104,6 +123,7 @@ int run_bench(const Options& options) {
                                    {"p90_us", rounded(timing.p90)},
                                    {"p99_us", rounded(timing.p99)},
                                    {"compile_ms", compile_ms},
+                                   {"cache", cache_name(cache.kind)},
                                    {"gflops", rounded(gflops)},
                                    {"workspace_bytes", run.session->workspace_bytes()}};
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -117,9 +137,9 @@ Command add_bench(CLI::App& seqc) {
   auto options = std::make_shared<Options>();
   app->footer(kHelp);
   app->add_option("--runs", options->runs, "how often to run it (as many as fit a second)")->check(CLI::PositiveNumber);
-  app->add_flag(
-      "--json", options->json,
-      "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), gflops, threads, ...");
+  app->add_flag("--json", options->json,
+                "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), cache (hit, "
+                "stored, off, failed), gflops, threads, ...");
   add_run_options(*app, options->run);
   return {app, [options] { return run_bench(*options); }};
 }

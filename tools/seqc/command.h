@@ -20,5 +20,6 @@ Command add_inspect(CLI::App& seqc);
 Command add_opt(CLI::App& seqc);
 Command add_test(CLI::App& seqc);
 Command add_bench(CLI::App& seqc);
+Command add_cache(CLI::App& seqc);
 
 }  // namespace seqc::tools

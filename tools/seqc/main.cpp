@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
   app.footer(kOverview);
   app.require_subcommand(1);
   const std::array commands = {tools::add_build(app), tools::add_run(app),  tools::add_inspect(app),
-                               tools::add_opt(app),   tools::add_test(app), tools::add_bench(app)};
+                               tools::add_opt(app),   tools::add_test(app), tools::add_bench(app),
+                               tools::add_cache(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -162,6 +162,10 @@ void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine
   app.add_option("--target-features", target.features, "on top of the processor's, e.g. +avx2,-fma")->type_name("LIST");
 }
 
+void add_cache_option(CLI::App& app, runtime::CacheOptions& cache) {
+  app.add_flag("!--no-cache", cache.enabled, "compiles even if the code is on disk, and keeps none; see seqc cache");
+}
+
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline) {
   constexpr const char* kGroup = "Looking inside";
   pipeline.print_to = &std::cout;

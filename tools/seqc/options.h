@@ -17,6 +17,8 @@ void add_shape_options(CLI::App& app, runtime::CompileOptions& options);
 void fit_values(const std::string& model, runtime::CompileOptions& options);
 /// --target-cpu, --target-features, and --target where the code need not run here.
 void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine);
+/// --no-cache.
+void add_cache_option(CLI::App& app, runtime::CacheOptions& cache);
 /// --print-after, --dump-dir, --disable; prints go to stdout.
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline);
 /// --threads.

@@ -153,6 +153,7 @@ Command add_test(CLI::App& seqc) {
   app->add_flag("--allow-refused", options->allow_refused, "exit code 0 also when cases are refused");
   app->add_flag("--json", options->json, "totals and messages as JSON");
   add_target_options(*app, options->test.compile.target, false);
+  add_cache_option(*app, options->test.compile.cache);
   add_pipeline_options(*app, options->test.compile.pipeline);
   return {app, [options] { return run_test(*options); }};
 }
