@@ -109,7 +109,10 @@ std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Targe
   ProgramOptions options;
   options.target = describe_target(*machine, target);
   options.embed_constants = false;
-  options.needs = cpu_needs(*machine);
+  // Code for this very processor need not ask whether it is here.
+  const bool native =
+      target.triple.empty() && (target.cpu.empty() || target.cpu == "native") && target.features.empty();
+  options.needs = native ? CpuNeeds{machine->getTargetTriple().getArch(), {}} : cpu_needs(*machine);
   options.fixed = fixed;
   const std::vector<const ir::Value*> all = constants_of(function);
   const Code code = load_or_generate(function, target, *machine, options, all, store);
