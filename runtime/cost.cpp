@@ -78,4 +78,45 @@ Cost cost(const ir::Function& function) {
   return block_cost(function.body(), seen);
 }
 
+namespace {
+
+void collect_products(const ir::Block& block, const Dim& sweeps, std::vector<ProductCost>& all) {
+  const size_t first = all.size();
+  std::vector<ProductCost> inner;  // in loops of their own
+  Dim swept;
+  const auto visit = [&](auto&& self, const ir::Block& here) -> void {
+    for (const auto& op : here.ops()) {
+      if (op->code() == Opcode::Contract || op->code() == Opcode::Conv) {
+        const Dim bytes = ir::element_count(op->operand(1)->shape()) *
+                          Dim(static_cast<int64_t>(ir::size_of(op->operand(1)->dtype())));
+        const Dim once = op->code() == Opcode::Contract ? contract_cost(*op) : conv_cost(*op);
+        all.push_back({once * sweeps, bytes, sweeps, Dim(0), op->result()->dtype()});
+        swept = swept + bytes;
+      } else if (op->code() == Opcode::Scan) {
+        collect_products(op->region(), sweeps * op->as<ir::ScanAttr>().length, inner);
+      } else if (op->code() == Opcode::Loop) {
+        collect_products(op->region(), sweeps, inner);
+      } else if (op->region_count() > 0) {
+        self(self, op->region());
+      }
+    }
+  };
+  visit(visit, block);
+  for (const ProductCost& product : inner) swept = swept + product.weight_bytes;
+  for (size_t i = first; i < all.size(); ++i) all[i].swept_bytes = swept;
+  all.insert(all.end(), inner.begin(), inner.end());
+}
+
+}  // namespace
+
+std::vector<ProductCost> product_costs(const ir::Function& function) {
+  std::vector<ProductCost> all;
+  collect_products(function.body(), Dim(1), all);
+  Dim total;
+  for (const ProductCost& product : all) total = total + product.weight_bytes;
+  for (ProductCost& product : all)
+    if (product.sweeps == Dim(1)) product.swept_bytes = total;  // once a run: all weights pass between two runs
+  return all;
+}
+
 }  // namespace seqc::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <set>
+#include <vector>
 
 #include "ir/ir.h"
 
@@ -18,5 +19,18 @@ struct Cost {
 Cost cost(const ir::Function& function);
 /// One op with its regions; constants in `seen` are not counted, and those that it reads are added.
 Cost cost(const ir::Op& op, std::set<const ir::Value*>& seen);
+
+/// What a product or convolution asks of a machine: multiply-adds, and its weights (the right operand), which it reads
+/// again and again. What it reads and writes besides is left out.
+struct ProductCost {
+  ir::Dim multiply_adds;  ///< of a run
+  ir::Dim weight_bytes;
+  ir::Dim sweeps;       ///< how often a run goes through the weights: the steps of the scans around it
+  ir::Dim swept_bytes;  ///< the weights of all products in the innermost loop around it, which pass between two sweeps
+  ir::DType type;       ///< of the sums
+};
+
+/// Every product of a function; of `if` the first branch alone.
+std::vector<ProductCost> product_costs(const ir::Function& function);
 
 }  // namespace seqc::runtime

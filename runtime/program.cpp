@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "ir/named_dims.h"
 #include "runtime/library.h"
 
 namespace seqc::runtime {
@@ -15,6 +16,11 @@ class JitProgram : public Program {
     cache_use_ = std::move(cache_use);
     specialised_ = lowered.specialised;
     multiply_adds_ = std::move(lowered.multiply_adds);
+    const ir::DimBounds bounds(*lowered.function);
+    products_ = product_costs(*lowered.function);
+    for (ProductCost& product : products_)
+      for (ir::Dim* dim : {&product.multiply_adds, &product.weight_bytes, &product.sweeps, &product.swept_bytes})
+        *dim = bounds.upper(*dim);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/compile.h"
+#include "runtime/cost.h"
 #include "runtime/ports.h"
 
 namespace seqc::runtime {
@@ -39,6 +40,8 @@ class Program {
   bool specialised() const { return specialised_; }
   /// Multiply-adds of one run as a function of the named dims; nothing for libraries.
   const std::optional<ir::Dim>& multiply_adds() const { return multiply_adds_; }
+  /// The products of its kernels, with dims as above; none for libraries.
+  const std::vector<ProductCost>& products() const { return products_; }
 
  protected:
   Program(const seqc_model& model, BuildTimes times);
@@ -50,6 +53,7 @@ class Program {
   std::map<std::string, ir::Tensor> fixed_values_;
   bool specialised_ = false;
   std::optional<ir::Dim> multiply_adds_;
+  std::vector<ProductCost> products_;
 };
 
 }  // namespace seqc::runtime

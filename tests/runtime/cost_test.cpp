@@ -44,3 +44,33 @@ func @main(%x: f32[4,2]) -> (y: f32[4,3]) {
   CHECK(cost.multiply_adds == ir::Dim(48));
   CHECK(cost.parameters == 6);
 }
+
+TEST_CASE("cost: what products ask of the memory they read their weights from") {
+  const auto module = ir::parse_module(R"(
+func @main(%x: f32[T,N,2], %h0: f32[N,3]) -> (h: f32[N,3]) {
+  const @w: f32[3,2] = [[1, 2], [3, 4], [5, 6]]
+  const @r: f32[3,3] = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+  const @v: f32[3,3] = [[1, 2, 3], [4, 5, 6], [7, 8, 1]]
+  %p = contract %x, @w {spec="tni,ji->tnj"}
+  %h = scan {length=T} carry(%ht = %h0) in(%pt = %p) {
+    %a = contract %ht, @r {spec="nk,jk->nj"}
+    %b = contract %a, @v {spec="nk,jk->nj"}
+    %c = add %b, %pt
+    yield %c
+  }
+  return %h
+}
+)");
+  const auto products = runtime::product_costs(*module->functions[0]);
+  REQUIRE(products.size() == 3);
+  CHECK(products[0].multiply_adds.str() == "6*N*T");
+  CHECK(products[0].sweeps == ir::Dim(1));
+  CHECK(products[0].weight_bytes == ir::Dim(24));
+  CHECK(products[0].swept_bytes == ir::Dim(24 + 36 + 36));
+  for (const size_t i : {1, 2}) {
+    CHECK(products[i].multiply_adds.str() == "9*N*T");
+    CHECK(products[i].sweeps.str() == "T");
+    CHECK(products[i].weight_bytes == ir::Dim(36));
+    CHECK(products[i].swept_bytes == ir::Dim(72));
+  }
+}

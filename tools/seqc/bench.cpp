@@ -5,9 +5,11 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "ir/error.h"
 #include "tools/seqc/command.h"
+#include "tools/seqc/limit_time.h"
 #include "tools/seqc/model_run.h"
 #include "tools/seqc/text.h"
 
@@ -18,6 +20,11 @@ constexpr const char* kHelp =
     R"(Runs the model again and again for about a second, after a warm-up, and shows the median with its spread.
 GFLOP/s counts two operations for each multiply-add of products and convolutions.
 
+The limit is the least time that this machine needs for the model's products, measured right after the model: for each of
+them its multiply-adds at the machine's peak, or reading its weights from the cache that holds them, whichever takes longer;
+activations and everything else count nothing. "90 % of the limit" means that the run takes 1/0.9 of that time. Models of
+small or few products stay far from it; near 100 % nothing is left to gain. Libraries do not say what they multiply.
+
 Examples:
   seqc bench model.onnx --dim T=100 --dim N=1
   seqc bench out/model.so --dim T=100 --threads 2 --json
@@ -26,7 +33,7 @@ Examples:
 struct Options {
   RunOptions run;
   int64_t runs = 0;
-  bool json = false;
+  bool json = false, limit = true;
 };
 
 struct Timing {
@@ -82,7 +89,24 @@ std::string cache_text(const runtime::CacheUse& cache) {
   return cache.problem.empty() ? "" : "; cache: " + cache.problem;
 }
 
-void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops) {
+/// Nothing for libraries, and where there are no products.
+std::optional<LimitTime> measure_limit(const Options& options, const ModelRun& run) {
+  const auto& products = run.session->program().products();
+  if (!options.limit || products.empty()) return {};
+  const LimitTime limit = limit_time(products, run.dims, options.run.threads);
+  return limit.microseconds > 0 ? std::optional(limit) : std::nullopt;
+}
+
+void print_limit(const LimitTime& limit, const Timing& timing) {
+  fmt::print("  {:.0f} % of the limit {} (products alone: {:.1f} GFLOP/s", 100 * limit.microseconds / timing.median,
+             time_text(limit.microseconds), 2e-9 * limit.multiply_adds_per_second);
+  for (const LimitTime::Sweep& sweep : limit.sweeps)
+    fmt::print(", weights of {} at {:.0f} GB/s", bytes_text(sweep.bytes), 1e-9 * sweep.bytes_per_second);
+  fmt::print(")\n");
+}
+
+void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops,
+                  const std::optional<LimitTime>& limit) {
   const runtime::BuildTimes& times = run.session->program().times();
   const runtime::CacheUse& cache = run.session->program().cache_use();
   fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
@@ -90,6 +114,7 @@ void print_report(const Options& options, const ModelRun& run, const Timing& tim
   fmt::print("  median {}, min {}, p90 {}, p99 {} of {} runs\n", time_text(timing.median), time_text(timing.minimum),
              time_text(timing.p90), time_text(timing.p99), timing.runs);
   if (!std::isnan(gflops)) fmt::print("  {:.2f} GFLOP/s\n", gflops);
+  if (limit) print_limit(*limit, timing);
   if (times.load > 0)
     fmt::print("  loaded in {:.1f} ms", times.load);
   else
@@ -107,8 +132,9 @@ int run_bench(const Options& options) {
   const auto& multiply_adds = run.session->program().multiply_adds();
   const double gflops =
       multiply_adds ? 2e-3 * static_cast<double>(multiply_adds->evaluate(run.dims)) / timing.median : NAN;
+  const std::optional<LimitTime> limit = measure_limit(options, run);
   if (!options.json) {
-    print_report(options, run, timing, gflops);
+    print_report(options, run, timing, gflops, limit);
     return 0;
   }
   const auto rounded = [](double value) { return std::round(value * 1e3) / 1e3; };
@@ -126,6 +152,15 @@ int run_bench(const Options& options) {
                                    {"cache", cache_name(cache.kind)},
                                    {"gflops", rounded(gflops)},
                                    {"workspace_bytes", run.session->workspace_bytes()}};
+  if (limit) {
+    nlohmann::ordered_json sweeps = nlohmann::json::array();
+    for (const LimitTime::Sweep& sweep : limit->sweeps)
+      sweeps.push_back({{"bytes", sweep.bytes}, {"gb_per_s", rounded(1e-9 * sweep.bytes_per_second)}});
+    report["limit_us"] = rounded(limit->microseconds);
+    report["limit_share"] = rounded(limit->microseconds / timing.median);
+    report["peak_gflops"] = rounded(2e-9 * limit->multiply_adds_per_second);
+    report["weights_read"] = std::move(sweeps);
+  }
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   return 0;
 }
@@ -140,6 +175,7 @@ Command add_bench(CLI::App& seqc) {
   app->add_flag("--json", options->json,
                 "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), cache (hit, "
                 "stored, off, failed), gflops, threads, ...");
+  app->add_flag("!--no-limit", options->limit, "does not measure what this machine needs for the products alone");
   add_run_options(*app, options->run);
   return {app, [options] { return run_bench(*options); }};
 }

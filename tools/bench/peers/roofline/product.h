@@ -6,9 +6,15 @@
 #include <vector>
 
 #include "tools/bench/peers/engine.h"
-#include "tools/bench/peers/roofline/kernels.h"
+#include "tools/limit/kernels.h"
 
 namespace seqc::peers::roofline {
+
+using limit::Kernel;
+using limit::kernel;
+using limit::kMaxColumns;
+using limit::kMaxRows;
+using limit::lanes_of;
 
 struct Shape {
   int width = 0;            ///< see lanes_of

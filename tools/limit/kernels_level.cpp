@@ -1,8 +1,9 @@
-#include "tools/bench/peers/roofline/kernels.h"
-
-#include <array>
-#include <cstring>
+// Compiled once for each instruction set, see CMakeLists.txt: SEQC_LEVEL is the namespace. Nothing here may be a function
+// that other files have too (as those of the standard library's headers): the linker would keep one of them for all.
+#include <cstddef>
 #include <utility>
+
+#include "tools/limit/kernels.h"
 
 #ifdef __clang__
 #define SEQC_UNROLL _Pragma("clang loop unroll(full)")
@@ -10,7 +11,7 @@
 #define SEQC_UNROLL _Pragma("GCC unroll 32")
 #endif
 
-namespace seqc::peers::roofline {
+namespace seqc::limit::SEQC_LEVEL {
 
 namespace {
 
@@ -77,11 +78,13 @@ constexpr Kernel pick() {
     return nullptr;
 }
 
-using Table = std::array<Kernel, kMaxRows * kMaxColumns>;
+struct Table {
+  Kernel kernels[kMaxRows * kMaxColumns];
+};
 
 template <int Bytes, int Chains, size_t... Is>
 constexpr Table table(std::index_sequence<Is...>) {
-  return {pick<Bytes, static_cast<int>(Is) / kMaxColumns + 1, static_cast<int>(Is) % kMaxColumns + 1, Chains>()...};
+  return {{pick<Bytes, static_cast<int>(Is) / kMaxColumns + 1, static_cast<int>(Is) % kMaxColumns + 1, Chains>()...}};
 }
 
 template <int Bytes, int Chains>
@@ -91,9 +94,9 @@ template <int Bytes>
 Kernel look_up(int rows, int columns, int chains) {
   const size_t place = static_cast<size_t>((rows - 1) * kMaxColumns + columns - 1);
   switch (chains) {
-    case 1: return kTable<Bytes, 1>[place];
-    case 2: return kTable<Bytes, 2>[place];
-    case 4: return kTable<Bytes, 4>[place];
+    case 1: return kTable<Bytes, 1>.kernels[place];
+    case 2: return kTable<Bytes, 2>.kernels[place];
+    case 4: return kTable<Bytes, 4>.kernels[place];
     default: return nullptr;
   }
 }
@@ -107,4 +110,4 @@ Kernel kernel(int width, int rows, int columns, int chains) {
   return width == 0 ? look_up<kWidest>(rows, columns, chains) : look_up<kWidest / 2>(rows, columns, chains);
 }
 
-}  // namespace seqc::peers::roofline
+}  // namespace seqc::limit::SEQC_LEVEL

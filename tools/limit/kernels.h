@@ -1,9 +1,10 @@
-/// The inner loops of the roofline: multiply-adds on packed weights at full speed, and nothing else.
+/// Inner loops that find out what a machine can do: multiply-adds on packed weights at full speed, and nothing else.
+/// They are compiled for several instruction sets, and those of the processor at hand are taken.
 #pragma once
 
 #include <cstdint>
 
-namespace seqc::peers::roofline {
+namespace seqc::limit {
 
 /// out[r][c] = sum over k of rows[k][r] * panel[k][c], for `rows` rows and `columns` vectors; both operands are packed in
 /// the order in which they are read.
@@ -18,4 +19,4 @@ int lanes_of(int width);
 /// a few columns would leave the units waiting for each other's results); nullptr where its sums do not fit the registers.
 Kernel kernel(int width, int rows, int columns, int chains);
 
-}  // namespace seqc::peers::roofline
+}  // namespace seqc::limit
