@@ -58,7 +58,11 @@ std::string against_inference(const OnnxGraph& graph, const std::string& output,
   // old versions, which say nothing of types.
   constexpr int64_t kFirstTyped = 9;
   const test::ModelBuilder model = graph.model({output});
-  if (graph.opset < kFirstTyped || graph.opset > test::newest_known_opset() || model.build().opset_import_size() > 1)
+  const onnx::ModelProto built = model.build();
+  if (graph.opset < kFirstTyped || graph.opset > test::newest_known_opset() || built.opset_import_size() > 1) return "";
+  // The library's rule for STFT counts the frames as if each were as long as it has bins.
+  if (std::any_of(built.graph().node().begin(), built.graph().node().end(),
+                  [](const auto& node) { return node.op_type() == "STFT"; }))
     return "";
   std::vector<int64_t> shape;
   try {

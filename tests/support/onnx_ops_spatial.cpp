@@ -214,8 +214,10 @@ void upsample(G& g) {
 void resize(G& g) {
   const Tensor x = g.filled(1, 4);
   const bool choose_axes = g.opset >= 18 && g.chance(40);
-  const std::string mode = g.word(g.opset < 11 ? std::vector<const char*>{"nearest", "linear"}
-                                               : std::vector<const char*>{"nearest", "linear", "cubic"});
+  std::vector<const char*> modes = {"nearest"};
+  if (x.dtype() != DType::string) modes.push_back("linear");
+  if (x.dtype() != DType::string && g.opset >= 11) modes.push_back("cubic");
+  const std::string mode = g.word(modes);
   Sizes axes, sizes;
   std::vector<float> scales;
   int64_t spatial = 0, all = 1;
