@@ -19,8 +19,10 @@ struct Machine {
   int64_t vector_lanes = 4;  ///< f32 lanes of a vector register
   int64_t vector_registers = 16;
   bool has_fma = false;
-  bool has_f16 = false;       ///< converts f16 in hardware
-  int64_t worth_sharing = 0;  ///< see Target
+  bool has_f16 = false;         ///< converts f16 in hardware
+  bool has_byte_dots = false;   ///< sums four products of bytes in one instruction
+  bool has_byte_pairs = false;  ///< can do that in a few: the same sums
+  int64_t worth_sharing = 0;    ///< see Target
 };
 
 /// Elements in memory: f16 and bf16 as i16 bit patterns, bool as i8, strings as the i64 of a pointer.

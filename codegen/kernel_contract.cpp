@@ -20,7 +20,9 @@ struct Contraction {
   int64_t block;   // columns of a block
   int64_t gates;
 
-  Dim weight_row() const { return Dim(block * gates); }
+  ir::DType stored() const { return weights.buffer->dtype(); }
+  int64_t group() const { return op->as<ir::ContractAttr>().group; }  // consecutive k side by side
+  Dim weight_row() const { return Dim(block * gates); }               // elements a k
 };
 
 /// Generates a kernel of one or more contractions over one domain, with their epilogue.
@@ -70,7 +72,9 @@ class ContractKernel {
                             llvm::Value* block);
   void masked_row(llvm::Value* row, llvm::Value* block);
   void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
+  llvm::Value* lhs_address(const Contraction& c, llvm::Value* row, llvm::Value* k);
   llvm::Value* lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k);
+  bool has_dots(const Contraction& c) const;
   llvm::Value* row_number(const Rows& rows, llvm::Value* at);
   int64_t tile_rows() const;
   int64_t chunk_rows() const;
@@ -104,7 +108,7 @@ Contraction ContractKernel::read(const ir::Op& op) const {
   SEQC_CHECK(lhs, "contract kernel: the left operand has no affine address");
   c.lhs = *lhs;
   const ir::Shape& packed = op.operand(1)->shape();
-  c.depth = packed[packed.size() - 2];
+  c.depth = op.operand(0)->shape()[c.spec.lhs.find(c.spec.summed[0])];
   Coordinates batch(packed.size());
   for (size_t i = 0; i < c.spec.batch.size(); ++i)
     batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
@@ -336,19 +340,28 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
 }
 
 /// The address part of the left operand that does not depend on the loops outside this tile is left to LLVM to hoist.
-llvm::Value* ContractKernel::lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k) {
-  if (is_immediate(c.lhs.buffer)) return immediate(e_, c.lhs.buffer);
+/// Whether groups of k are products of bytes that stand side by side.
+bool ContractKernel::has_dots(const Contraction& c) const {
+  const bool bytes = c.lhs.buffer->dtype() == ir::DType::u8 && c.stored() == ir::DType::i8 && c.group() == 4;
+  return bytes && !is_immediate(c.lhs.buffer) && c.lhs.strides[domain_.size()] == Dim(1) && has_byte_dots(e_, lanes_);
+}
+
+llvm::Value* ContractKernel::lhs_address(const Contraction& c, llvm::Value* row, llvm::Value* k) {
   llvm::Value* offset = f_.dim(c.lhs.offset);
   const size_t k_variable = domain_.size();
   for (size_t v = 0; v < c.lhs.strides.size(); ++v) {
     llvm::Value* at = v == k_variable ? k : static_cast<int>(v) == row_ ? row : variables_[v];
     if (at && !(c.lhs.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(c.lhs.strides[v])));
   }
+  return e_.element_address(f_.pointers.at(c.lhs.buffer), c.lhs.buffer->dtype(), offset);
+}
+
+llvm::Value* ContractKernel::lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k) {
+  if (is_immediate(c.lhs.buffer)) return immediate(e_, c.lhs.buffer);
   const ir::DType type = c.lhs.buffer->dtype();
-  llvm::Value* address = e_.element_address(f_.pointers.at(c.lhs.buffer), type, offset);
   llvm::Value* element =
-      e_.CreateAlignedLoad(memory_type(e_.getContext(), type), address, llvm::Align(ir::size_of(type)));
-  return e_.from_memory(element, type);
+      e_.CreateAlignedLoad(memory_type(e_.getContext(), type), lhs_address(c, row, k), llvm::Align(ir::size_of(type)));
+  return convert_element(e_, e_.from_memory(element, type), type, c.op->result()->dtype());
 }
 
 /// One register a row, gate and vector, in this order.
@@ -357,17 +370,16 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
   const ir::DType type = c.op->result()->dtype();
   llvm::Type* element = register_type(e_.getContext(), type);
   llvm::Type* vector = vector_of(element, lanes_);
-  llvm::Type* stored = vector_of(memory_type(e_.getContext(), type), lanes_);
   const auto registers = static_cast<size_t>(c.gates * vectors_);
-  const llvm::Align align(std::min<size_t>(64, static_cast<size_t>(lanes_) * ir::size_of(type)));
 
   llvm::Value* start = f_.dim(c.weights.offset);
   for (int v = 0; v < columns_; ++v)
     if (variables_[v] && !(c.weights.strides[v] == Dim(0)))
       start = e_.add(start, e_.mul(variables_[v], f_.dim(c.weights.strides[v])));
   llvm::Value* depth = f_.dim(c.depth);
-  start = e_.add(start, e_.mul(block, f_.dim(c.depth * c.weight_row())));
-  llvm::Value* panel = e_.element_address(f_.pointers.at(c.weights.buffer), type, start);
+  const Dim rounded_depth = ir::ceildiv(c.depth, Dim(c.group())) * Dim(c.group());
+  start = e_.add(start, e_.mul(block, f_.dim(rounded_depth * c.weight_row())));
+  llvm::Value* panel = e_.element_address(f_.pointers.at(c.weights.buffer), c.stored(), start);
 
   const auto product = [&](llvm::Value* x, llvm::Value* w, llvm::Value* sum) -> llvm::Value* {
     if (!ir::is_float(type)) return e_.CreateAdd(sum, e_.CreateMul(x, w));
@@ -375,13 +387,21 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
     return e_.CreateFAdd(sum, e_.CreateFMul(x, w));
   };
   // Of the two factors of a tile the fewer stay in registers, the others come one by one.
-  const auto step = [&](llvm::Value* k, std::vector<llvm::Value*> sums) {
-    llvm::Value* line = e_.element_address(panel, type, e_.mul(k, f_.dim(c.weight_row())));
+  // With `dots` a step sums over the four k of a group.
+  const auto step = [&](llvm::Value* k, llvm::Value* in_group, bool dots, std::vector<llvm::Value*> sums) {
+    llvm::Value* first = c.group() == 1 ? k : e_.CreateSub(k, in_group);
+    llvm::Value* line = e_.element_address(panel, c.stored(), e_.mul(first, f_.dim(c.weight_row())));
+    const WeightTypes types{c.stored(), dots ? c.stored() : type, c.group()};
     const auto weight = [&](size_t v) {
-      llvm::Value* at = e_.element_address(line, type, e_.i64(static_cast<int64_t>(v) * lanes_));
-      return e_.from_memory(e_.CreateAlignedLoad(stored, at, align), type);
+      const auto number = static_cast<int64_t>(v);
+      return dots ? load_weight_words(e_, line, types, number, lanes_)
+                  : load_weights(e_, line, types, number, lanes_, in_group);
     };
-    const auto element = [&](size_t r) { return e_.splat(lhs_element(c, rows[r], k), lanes_); };
+    const auto element = [&](size_t r) {
+      return e_.splat(dots ? e_.CreateAlignedLoad(e_.getInt32Ty(), lhs_address(c, rows[r], k), llvm::Align(1))
+                           : lhs_element(c, rows[r], k),
+                      lanes_);
+    };
     const bool hold_weights = registers < rows.size();
     std::vector<llvm::Value*> held;
     for (size_t i = 0; i < (hold_weights ? registers : rows.size()); ++i)
@@ -390,7 +410,8 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
       llvm::Value* other = hold_weights ? element(i) : weight(i);
       for (size_t j = 0; j < held.size(); ++j) {
         llvm::Value*& sum = hold_weights ? sums[i * registers + j] : sums[j * registers + i];
-        sum = hold_weights ? product(other, held[j], sum) : product(held[j], other, sum);
+        llvm::Value *x = hold_weights ? other : held[j], *w = hold_weights ? held[j] : other;
+        sum = dots ? byte_dots(e_, sum, x, w, lanes_) : product(x, w, sum);
       }
     }
     return sums;
@@ -398,16 +419,31 @@ std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const
 
   Emitter::Carried sums(rows.size() * registers, llvm::Constant::getNullValue(vector));
   constexpr size_t kProducts = 48;  // of one pass through the loop over k, about
-  const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), 1, 8)));
-  llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / unroll * unroll)
-                                             : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(unroll)));
-  sums = e_.loop(e_.i64(0), whole, unroll, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
-    auto next = carried;
-    for (int64_t u = 0; u < unroll; ++u) next = step(e_.add(k, e_.i64(u)), std::move(next));
-    return next;
-  });
-  return e_.loop(whole, depth, 1, sums,
-                 [&](llvm::Value* k, const Emitter::Carried& carried) { return step(k, carried); });
+  const bool dots = has_dots(c);
+  const int64_t width = dots ? c.group() : 1;  // k of a step
+  const auto least = static_cast<size_t>(c.group() / width);
+  const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), least, 8)));
+  llvm::Value* done = e_.i64(0);
+  const auto run_steps = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
+    const int64_t at_once = steps * wide;
+    llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / at_once * at_once)
+                                               : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(at_once)));
+    sums = e_.loop(done, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
+      auto next = carried;
+      for (int64_t u = 0; u < steps; ++u) {
+        llvm::Value* at = e_.add(k, e_.i64(u * wide));
+        const bool aligned = at_once % c.group() == 0;
+        llvm::Value* in_group = aligned ? e_.i64(u * wide % c.group()) : e_.CreateURem(at, e_.i64(c.group()));
+        next = step(at, in_group, wide > 1, std::move(next));
+      }
+      return next;
+    });
+    done = whole;
+  };
+  run_steps(unroll, width);
+  if (dots && unroll > 1) run_steps(1, width);
+  run_steps(1, 1);
+  return sums;
 }
 
 /// Writes the results for the lanes that begin at column `first` of `row`.

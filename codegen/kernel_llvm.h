@@ -124,6 +124,27 @@ void emit_map_nest(Frame& f, const ir::Shape& domain, const std::vector<MapOutpu
 llvm::Value* neutral_element(Emitter& e, ir::ReduceKind kind, ir::DType type, int64_t lanes);
 llvm::Value* combine(Emitter& e, ir::ReduceKind kind, ir::DType type, llvm::Value* a, llvm::Value* b);
 
+/// A contraction's weights: their element types in memory and in the registers that are multiplied, and how many
+/// consecutive k of a column stand side by side.
+struct WeightTypes {
+  ir::DType stored, multiplied;
+  int64_t group;
+};
+/// Register number `vector` of a line of packed weights (see Opcode::Pack), converted: those for number `k` (i64) of the
+/// group that the line holds.
+llvm::Value* load_weights(Emitter& e, llvm::Value* line, const WeightTypes& types, int64_t vector, int64_t lanes,
+                          llvm::Value* k);
+
+/// The words of 32 bits that hold a group, as they stand in memory.
+llvm::Value* load_weight_words(Emitter& e, llvm::Value* line, const WeightTypes& types, int64_t vector, int64_t lanes);
+/// From the register of one type to that of another that holds all its values; f16 and bf16 are in f32 registers already.
+llvm::Value* convert_element(Emitter& e, llvm::Value* value, ir::DType from, ir::DType to);
+
+/// Sums of four products of bytes: in each lane sum + x0*w0 + x1*w1 + x2*w2 + x3*w3, where x are unsigned and w signed
+/// bytes of words of 32 bits, in arithmetic that does not saturate. has_byte_dots: whether the target has instructions.
+bool has_byte_dots(const Emitter& e, int64_t lanes);
+llvm::Value* byte_dots(Emitter& e, llvm::Value* sum, llvm::Value* x, llvm::Value* weights, int64_t lanes);
+
 // One generator a kind; each fills the frame's function.
 void emit_map(Frame& f);
 void emit_contract(Frame& f);

@@ -24,7 +24,7 @@ void emit_dims(Frame& f, const ir::Op& op) {
   });
 }
 
-/// The layout of Opcode::Pack: [batch..., block, k, gate, lane].
+/// The layout of Opcode::Pack: [batch..., block, k / group, gate, lane, k % group].
 void emit_pack(Frame& f, const ir::Op& op) {
   Emitter& e = f.e;
   const auto& attr = op.as<ir::ContractAttr>();
@@ -47,14 +47,37 @@ void emit_pack(Frame& f, const ir::Op& op) {
   const Dim depth = op.operand(0)->shape()[spec.rhs.find(spec.summed[0])];
   const auto gates = static_cast<int64_t>(op.operands().size());
   const int64_t lanes = std::min(e.machine.vector_lanes, attr.lanes);
+  const int64_t group = attr.group;
   const bool ragged = !columns.is_constant() || columns.constant() % attr.lanes != 0;
+  const bool odd = !depth.is_constant() || depth.constant() % group != 0;
   const auto packed_strides = row_major_strides(packed->shape());
 
   LoopPoint point;
   point.variables.assign(batch + 2, nullptr);
   point.lane_variable = column;
   point.lanes = lanes;
-  const auto line = [&](llvm::Value* start, llvm::Value* block) {
+  // The lanes for one k, as they stand in memory; zeros behind the last k, which is read in their place.
+  const auto lanes_at = [&](int64_t g, llvm::Value* k) {
+    point.variables[k_variable] =
+        odd ? e.CreateBinaryIntrinsic(llvm::Intrinsic::smin, k, e.CreateSub(f.dim(depth), e.i64(1))) : k;
+    llvm::Value* loaded = Evaluator(f, point).value(op.operand(g), at);
+    llvm::Value* zero = llvm::Constant::getNullValue(loaded->getType());
+    if (point.mask) loaded = e.CreateSelect(point.mask, loaded, zero);
+    if (odd) loaded = e.CreateSelect(e.CreateICmpSLT(k, f.dim(depth)), loaded, zero);
+    return e.to_memory(loaded, type);
+  };
+  // The elements of a group are the bytes of a word of 32 bits.
+  llvm::Type* words = vector_of(e.getInt32Ty(), lanes);
+  const auto grouped = [&](int64_t g, llvm::Value* k) {
+    if (group == 1) return lanes_at(g, k);
+    llvm::Value* word = llvm::Constant::getNullValue(words);
+    for (int64_t i = 0; i < group; ++i) {
+      llvm::Value* part = e.CreateZExt(lanes_at(g, e.add(k, e.i64(i))), words);
+      word = e.CreateOr(word, e.CreateShl(part, llvm::ConstantInt::get(words, static_cast<uint64_t>(32 / group * i))));
+    }
+    return word;
+  };
+  const auto line = [&](llvm::Value* start, llvm::Value* block, llvm::Value* k) {
     for (int64_t g = 0; g < gates; ++g) {
       for (int64_t v = 0; v < attr.lanes; v += lanes) {
         llvm::Value* first = e.add(e.mul(block, e.i64(attr.lanes)), e.i64(v));
@@ -62,10 +85,10 @@ void emit_pack(Frame& f, const ir::Op& op) {
         point.mask = nullptr;
         if (ragged)
           point.mask = e.CreateICmpSLT(e.lane_numbers(lanes), e.splat(e.CreateSub(f.dim(columns), first), lanes));
-        llvm::Value* loaded = Evaluator(f, point).value(op.operand(g), at);
-        if (point.mask) loaded = e.CreateSelect(point.mask, loaded, llvm::Constant::getNullValue(loaded->getType()));
-        llvm::Value* to = e.element_address(f.pointers.at(packed), type, e.add(start, e.i64(g * attr.lanes + v)));
-        e.CreateAlignedStore(e.to_memory(loaded, type), to, llvm::Align(ir::size_of(type)));
+        llvm::Value* stored = grouped(g, k);
+        llvm::Value* to =
+            e.element_address(f.pointers.at(packed), type, e.add(start, e.i64((g * attr.lanes + v) * group)));
+        e.CreateAlignedStore(stored, to, llvm::Align(ir::size_of(type)));
       }
     }
   };
@@ -79,11 +102,9 @@ void emit_pack(Frame& f, const ir::Op& op) {
       return;
     }
     e.loop(share.first, share.second, 1, [&](llvm::Value* block) {
-      e.loop(e.i64(0), f.dim(depth), 1, [&](llvm::Value* k) {
-        point.variables[k_variable] = k;
-        line(
-            e.add(e.add(start, e.mul(block, f.dim(packed_strides[batch]))), e.mul(k, f.dim(packed_strides[batch + 1]))),
-            block);
+      e.loop(e.i64(0), f.dim(packed->shape()[batch + 1]), 1, [&](llvm::Value* i) {
+        llvm::Value* at_block = e.add(start, e.mul(block, f.dim(packed_strides[batch])));
+        line(e.add(at_block, e.mul(i, f.dim(packed_strides[batch + 1]))), block, e.mul(i, e.i64(group)));
       });
     });
   };

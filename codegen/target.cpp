@@ -83,6 +83,8 @@ Machine describe_machine(const llvm::TargetMachine& machine, const Target& targe
     result.vector_registers = wide ? 32 : 16;
     result.has_fma = has("+fma") || has("+avx512f");
     result.has_f16 = has("+f16c") || has("+avx512f");
+    result.has_byte_dots = wide ? has("+avx512vnni") : has("+avxvnni");
+    result.has_byte_pairs = true;
   } else if (result.triple.isAArch64()) {
     result.vector_registers = 32;
     result.has_fma = true;

@@ -119,14 +119,16 @@ struct ReduceAttr {
 
 /// Einstein labels of `contract`, one letter a dim: "tni,ji->tnj". Labels of the result come from either operand; labels
 /// in both operands and not in the result are summed over; labels in all three are batch labels.
-/// `lanes` > 0 says that the right-hand sides were packed by `pack` with the same spec, lanes and number of results.
+/// `lanes` > 0 says that the right-hand sides were packed by `pack` with the same spec, lanes, group and number of results.
 struct ContractAttr {
   std::string spec;
   int64_t lanes = 0;
+  int64_t group = 1;  ///< only when packed: consecutive k of a column side by side, which then fill 32 bits
   Shape columns;  ///< only when packed: sizes of the labels that only the right-hand side has, in the result's order
   void visit(auto&& v) {
     v("spec", spec, std::string{});
     v("lanes", lanes, int64_t{0});
+    v("group", group, int64_t{1});
     v("columns", columns, Shape{});
   }
   bool operator==(const ContractAttr&) const = default;

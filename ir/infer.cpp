@@ -317,11 +317,24 @@ LabelSizes contract_sizes(const Op& op, const ContractSpec& spec) {
   return sizes;
 }
 
+void need_group(int64_t group, DType weights) {
+  need(group == 1 || (group > 1 && group * static_cast<int64_t>(size_of(weights)) == 4),
+       fmt::format("got groups of {} {}, expected 1 or as many as fill 32 bits", group, name(weights)));
+}
+
 std::vector<Type> infer_contract(const Op& op) {
   const auto& attr = op.as<ContractAttr>();
   const ContractSpec spec = parse_contract_spec(attr.spec);
-  need_same_dtype(op);
-  need_number(op.operand(0)->dtype());
+  const DType type = op.operand(0)->dtype();
+  need_number(type);
+  for (size_t i = 1; i < op.operands().size(); ++i) {
+    need(op.operand(i)->dtype() == op.operand(1)->dtype(),
+         fmt::format("got {} and {}, expected right-hand sides of one element type", op.operand(1)->type().str(),
+                     op.operand(i)->type().str()));
+    need(contract_type(type, op.operand(i)->dtype()).has_value(),
+         fmt::format("got {} and {}, expected operands of one element type, f32 with f16, bf16 or i8, or u8 with i8",
+                     op.operand(0)->type().str(), op.operand(i)->type().str()));
+  }
   const LabelSizes sizes = contract_sizes(op, spec);
   Shape shape;
   for (const char label : spec.out) shape.push_back(sizes.at(label));
@@ -329,15 +342,17 @@ std::vector<Type> infer_contract(const Op& op) {
   if (attr.lanes > 0) {
     need_count(op.operands().size(), 2, "operands of a packed contraction");
     const Value* packed = op.operand(1);
+    need_group(attr.group, packed->dtype());
     need(packed->rank() >= 3 && packed->shape().back().is_constant() &&
-             packed->shape().back().constant() % attr.lanes == 0,
-         fmt::format("got packed weights {}, expected [batch..., block, k, w*{}]", packed->type().str(), attr.lanes));
-    results = static_cast<size_t>(packed->shape().back().constant() / attr.lanes);
+             packed->shape().back().constant() % (attr.lanes * attr.group) == 0,
+         fmt::format("got packed weights {}, expected [batch..., block, k{}, w*{}]", packed->type().str(),
+                     attr.group == 1 ? "" : fmt::format("/{}", attr.group), attr.lanes * attr.group));
+    results = static_cast<size_t>(packed->shape().back().constant() / (attr.lanes * attr.group));
     constexpr size_t kMostResults = 1024;
     need(results <= kMostResults,
          fmt::format("got packed weights of {} results, expected no more than {}", results, kMostResults));
   }
-  return std::vector<Type>(results, Type{op.operand(0)->dtype(), shape});
+  return std::vector<Type>(results, Type{*contract_type(type, op.operand(1)->dtype()), shape});
 }
 
 Type infer_pack(const Op& op) {
@@ -354,8 +369,9 @@ Type infer_pack(const Op& op) {
   for (const char label : spec.columns) columns = columns * sizes.at(label);
   for (const char label : spec.summed) summed = summed * sizes.at(label);
   shape.push_back(ceildiv(columns, Dim(attr.lanes)));
-  shape.push_back(summed);
-  shape.push_back(Dim(attr.lanes * static_cast<int64_t>(op.operands().size())));
+  need_group(attr.group, op.operand(0)->dtype());
+  shape.push_back(ceildiv(summed, Dim(attr.group)));
+  shape.push_back(Dim(attr.lanes * attr.group * static_cast<int64_t>(op.operands().size())));
   return {op.operand(0)->dtype(), std::move(shape)};
 }
 
@@ -531,6 +547,13 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
     dim = shorter[i];
   }
   return result;
+}
+
+std::optional<DType> contract_type(DType x, DType weights) {
+  if (x == weights) return x;
+  if (x == DType::u8 && weights == DType::i8) return DType::i32;
+  const bool compressed = weights == DType::f16 || weights == DType::bf16 || weights == DType::i8;
+  return x == DType::f32 && compressed ? std::optional(x) : std::nullopt;
 }
 
 ContractSpec parse_contract_spec(const std::string& text) {

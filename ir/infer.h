@@ -1,6 +1,7 @@
 /// Shape and type rules: what an op's results are, given its operands, attributes and regions.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "ir/ir.h"
@@ -25,6 +26,11 @@ struct ContractSpec {
 };
 /// Throws Error(BadInput) for malformed specs: repeated labels, labels found in one place only.
 ContractSpec parse_contract_spec(const std::string& spec);
+
+/// What a contraction of `x` with right-hand sides of `weights` is computed in, and results in; nothing where there is
+/// none. Of one type: that type. f32 with f16, bf16 or i8 (compressed weights): f32. u8 with i8 (activations that are
+/// quantised, too): i32.
+std::optional<DType> contract_type(DType x, DType weights);
 
 /// Output size of a sliding window over `size` elements (after input dilation and padding).
 Dim window_output(const Dim& size, int64_t window, int64_t stride, int64_t dilation, int64_t input_dilation,

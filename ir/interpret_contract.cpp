@@ -47,14 +47,17 @@ RhsTables dense_tables(const ContractSpec& spec, const LabelSizes& sizes) {
           group_offsets(spec.summed, spec.rhs, sizes)};
 }
 
-/// The packed layout: [batch, column block, k, w * lanes + lane], where column c is lane c % lanes of block c / lanes.
+/// The packed layout: [batch, column block, k / group, (w * lanes + lane) * group + k % group], where column c is lane
+/// c % lanes of block c / lanes.
 RhsTables packed_tables(const ContractSpec& spec, const LabelSizes& sizes, int64_t weights, int64_t lanes,
-                        int64_t which) {
+                        int64_t group, int64_t which) {
   const int64_t batches = product(shape_of(spec.batch, sizes)), columns = product(shape_of(spec.columns, sizes));
-  const int64_t summed = product(shape_of(spec.summed, sizes)), vector = weights * lanes;
-  const int64_t block = summed * vector, blocks = (columns + lanes - 1) / lanes;
-  RhsTables tables{offsets({batches}, {blocks * block}), {}, offsets({summed}, {vector})};
-  for (int64_t c = 0; c < columns; ++c) tables.columns.push_back(c / lanes * block + which * lanes + c % lanes);
+  const int64_t summed = product(shape_of(spec.summed, sizes)), vector = weights * lanes * group;
+  const int64_t block = (summed + group - 1) / group * vector, blocks = (columns + lanes - 1) / lanes;
+  RhsTables tables{offsets({batches}, {blocks * block}), {}, {}};
+  for (int64_t k = 0; k < summed; ++k) tables.summed.push_back(k / group * vector + k % group);
+  for (int64_t c = 0; c < columns; ++c)
+    tables.columns.push_back(c / lanes * block + (which * lanes + c % lanes) * group);
   return tables;
 }
 
@@ -116,13 +119,15 @@ Tensor contract_of(const ContractSpec& spec, const LabelSizes& sizes, const Tens
 
 Tensors contract(const Tensors& operands, const ContractAttr& attr, const DimBindings& dims) {
   const ContractSpec spec = parse_contract_spec(attr.spec);
-  const DType type = operands[0].dtype();
+  const auto computed = contract_type(operands[0].dtype(), operands[1].dtype());
   for (const Tensor& operand : operands)
-    if (operand.dtype() != type)
+    if (!computed || (&operand != &operands[0] && operand.dtype() != operands[1].dtype()))
       fail(ErrorKind::BadInput, "got {} and {}, expected one element type", operands[0].type_str(), operand.type_str());
   LabelSizes sizes;
   bind_labels(spec.lhs, operands[0], sizes);
-  const Tensor x = widened(operands[0]);
+  const DType type = *computed;
+  const auto converted = [&](const Tensor& t) { return t.dtype() == type ? widened(t) : cast(t, type); };
+  const Tensor x = converted(operands[0]);
   Tensors results;
   const auto add_result = [&](const Tensor& w, const RhsTables& rhs) {
     results.push_back(
@@ -131,20 +136,21 @@ Tensors contract(const Tensors& operands, const ContractAttr& attr, const DimBin
   if (attr.lanes == 0) {
     for (size_t i = 1; i < operands.size(); ++i) bind_labels(spec.rhs, operands[i], sizes);
     const RhsTables rhs = dense_tables(spec, sizes);
-    for (size_t i = 1; i < operands.size(); ++i) add_result(widened(operands[i]), rhs);
+    for (size_t i = 1; i < operands.size(); ++i) add_result(converted(operands[i]), rhs);
     return results;
   }
-  const Tensor packed = widened(operands[1]);
+  const Tensor packed = converted(operands[1]);
+  const int64_t group = attr.group;
   for (size_t i = 0; i < spec.columns.size(); ++i) sizes[spec.columns[i]] = attr.columns[i].evaluate(dims);
-  const int64_t count = packed.shape().back() / attr.lanes;
+  const int64_t count = packed.shape().back() / (attr.lanes * group);
   Sizes expected = shape_of(spec.batch, sizes);
   const int64_t columns = product(shape_of(spec.columns, sizes));
   expected.push_back((columns + attr.lanes - 1) / attr.lanes);
-  expected.push_back(product(shape_of(spec.summed, sizes)));
-  expected.push_back(count * attr.lanes);
+  expected.push_back((product(shape_of(spec.summed, sizes)) + group - 1) / group);
+  expected.push_back(count * attr.lanes * group);
   if (packed.shape() != expected)
     fail(ErrorKind::BadInput, "got packed weights {}, expected [{}]", operands[1].type_str(), fmt::join(expected, ","));
-  for (int64_t i = 0; i < count; ++i) add_result(packed, packed_tables(spec, sizes, count, attr.lanes, i));
+  for (int64_t i = 0; i < count; ++i) add_result(packed, packed_tables(spec, sizes, count, attr.lanes, group, i));
   return results;
 }
 
@@ -153,17 +159,18 @@ Tensor pack(const Tensors& weights, const ContractAttr& attr) {
   LabelSizes sizes;
   for (const Tensor& w : weights) bind_labels(spec.rhs, w, sizes);
   const auto count = static_cast<int64_t>(weights.size());
+  const int64_t group = attr.group;
   Sizes shape = shape_of(spec.batch, sizes);
   shape.push_back((product(shape_of(spec.columns, sizes)) + attr.lanes - 1) / attr.lanes);
-  shape.push_back(product(shape_of(spec.summed, sizes)));
-  shape.push_back(count * attr.lanes);
+  shape.push_back((product(shape_of(spec.summed, sizes)) + group - 1) / group);
+  shape.push_back(count * attr.lanes * group);
   Tensor result(weights[0].dtype(), shape);
   const RhsTables from = dense_tables(spec, sizes);
   with_width(result.dtype(), [&]<class U>() {
     U* to = result.mutable_data<U>().data();
     for (int64_t i = 0; i < count; ++i) {
       const U* w = weights[i].data<U>().data();
-      const RhsTables at = packed_tables(spec, sizes, count, attr.lanes, i);
+      const RhsTables at = packed_tables(spec, sizes, count, attr.lanes, group, i);
       for (size_t b = 0; b < at.batch.size(); ++b)
         for (size_t c = 0; c < at.columns.size(); ++c)
           for (size_t k = 0; k < at.summed.size(); ++k)

@@ -77,7 +77,11 @@ void rewrite(Op* op) {
 /// A matrix times a vector has its only free labels on the left; code generation wants them on the right.
 void swap_operands(Op* op) {
   const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
-  op->set_operands({op->operand(1), op->operand(0)});
+  Builder b = Builder::before(op);
+  const auto converted = [&](Value* x) {  // as it is, unless the operands have two types
+    return op->operand(0)->dtype() == op->operand(1)->dtype() ? x : b.cast(x, op->result()->dtype());
+  };
+  op->set_operands({converted(op->operand(1)), converted(op->operand(0))});
   op->set_attr(ContractAttr{.spec = spec.rhs + "," + spec.lhs + "->" + spec.out, .columns = {}});
 }
 

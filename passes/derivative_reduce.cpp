@@ -73,10 +73,14 @@ Adjoints contract_derivative(Builder& b, const Op& op, const Adjoints& adjoints,
     Value* g = adjoints[i - 1];
     if (!g) continue;
     if (wanted[0]) {
-      Value* dx = b.contract(spec.out + "," + spec.rhs + "->" + spec.lhs, g, op.operand(i));
+      Value* w = b.cast(op.operand(i), g->dtype());
+      Value* dx = b.contract(spec.out + "," + spec.rhs + "->" + spec.lhs, g, w);
       result[0] = result[0] ? b.add(result[0], dx) : dx;
     }
-    if (wanted[i]) result[i] = b.contract(spec.lhs + "," + spec.out + "->" + spec.rhs, op.operand(0), g);
+    if (wanted[i]) {
+      Value* dw = b.contract(spec.lhs + "," + spec.out + "->" + spec.rhs, op.operand(0), g);
+      result[i] = b.cast(dw, op.operand(i)->dtype());
+    }
   }
   return result;
 }

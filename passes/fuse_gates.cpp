@@ -62,14 +62,14 @@ class Phases {
 using Group = std::vector<Op*>;
 
 std::vector<Group> find_groups(const Block& block) {
-  using Key = std::tuple<const Value*, std::string, std::string, int>;
+  using Key = std::tuple<const Value*, std::string, std::string, DType, int>;
   std::map<Key, size_t> index;  // only looked up, never walked: its order depends on addresses
   std::vector<Group> groups;
   const Phases phases(block);
   for (const auto& op : block.ops()) {
     if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) continue;
     Key key{op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str(),
-            phases.of_sum(op->result())};
+            op->operand(1)->dtype(), phases.of_sum(op->result())};
     const auto [it, inserted] = index.try_emplace(std::move(key), groups.size());
     if (inserted) groups.emplace_back();
     groups[it->second].push_back(op.get());

@@ -56,8 +56,8 @@ const Op* Lifter::contraction(const Op* op) {
   ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   std::vector<Value*> operands = op->operands();
   // contract w x[t]: the steps become rows of the left-hand side; the sum keeps its order over one label.
-  const bool swap =
-      lifted(operands[1]) && parse_contract_spec(spec.rhs + "," + spec.lhs + "->" + spec.out).summed == spec.summed;
+  const bool swap = lifted(operands[1]) && operands[0]->dtype() == operands[1]->dtype() &&
+                    parse_contract_spec(spec.rhs + "," + spec.lhs + "->" + spec.out).summed == spec.summed;
   if (swap) {
     std::swap(operands[0], operands[1]);
     std::swap(spec.lhs, spec.rhs);

@@ -26,6 +26,13 @@ int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, DType typ
   return vector * vectors;
 }
 
+/// Consecutive k of a column side by side: two of bf16, since a shift makes f32 of the lower half of 32 bits and a mask
+/// of the upper; four of i8 for a product of integers, as dot products of bytes want them.
+int64_t choose_group(DType type, DType weights) {
+  if (weights == DType::bf16) return 2;
+  return weights == DType::i8 && type == DType::i32 ? 4 : 1;
+}
+
 /// The op of `block` or of an enclosing block before which values used in `block` can be computed once for all steps.
 Op* outermost_point(Op* op, const std::vector<Value*>& values) {
   while (Op* parent = op->parent()->parent_op()) {
@@ -56,6 +63,7 @@ void pack(Op* op, const PassContext& context) {
   ContractAttr packed = attr;
   const bool one_row = row_count(*op, spec) == Dim(1);
   packed.lanes = choose_lanes(columns, weights.size(), one_row, op->result()->dtype(), context);
+  packed.group = choose_group(op->result()->dtype(), weights[0]->dtype());
 
   Builder b = Builder::before(outermost_point(op, weights));
   b.set_location(op->location());
@@ -68,8 +76,8 @@ void pack(Op* op, const PassContext& context) {
 
 }  // namespace
 
-/// Lays the right-hand sides of each contraction out as [column block][k][gate][lane], the order in which the generated
-/// code reads them: once, in sequence. Constant weights are then packed at build time by fold.
+/// Lays the right-hand sides of each contraction out as [column block][k][gate][lane], or, where elements are small, as
+/// [column block][k / group][gate][lane][k % group]: the order in which the generated code reads them: once, in sequence. Constant weights are then packed at build time by fold.
 /// After: canonicalize-contractions, fuse-gates. Exact.
 bool pack_weights(Function& f, PassContext& context) {
   bool changed = false;

@@ -14,12 +14,18 @@
 
 namespace seqc::passes {
 
+/// How constant weights of contractions are kept: as they are, in 16-bit floats, or in 8-bit integers with an f32 scale
+/// for each column.
+enum class WeightFormat { F32, F16, BF16, I8 };
+
 /// What a pass may know of the machine and of the user's wishes. No pass reads anything else.
 struct PassContext {
-  int64_t vector_lanes = 8;               ///< f32 elements of a vector register of the target
-  int64_t vector_registers = 16;          ///< vector registers of the target
-  int64_t max_unrolled_ops = 256;         ///< unroll-time makes no scan body larger than this many ops in all
-  int64_t max_folded_elements = 1 << 24;  ///< fold makes no constant larger than this
+  int64_t vector_lanes = 8;                  ///< f32 elements of a vector register of the target
+  int64_t vector_registers = 16;             ///< vector registers of the target
+  int64_t max_unrolled_ops = 256;            ///< unroll-time makes no scan body larger than this many ops in all
+  int64_t max_folded_elements = 1 << 24;     ///< fold makes no constant larger than this
+  WeightFormat weights = WeightFormat::F32;  ///< compress-weights does nothing unless another is asked for
+  bool quantise_activations = false;         ///< quantise-activations does nothing unless it is asked to
 };
 
 /// True if the function changed.
@@ -28,6 +34,7 @@ using PassFunction = bool (*)(ir::Function&, PassContext&);
 enum class Exactness {
   Exact,         ///< same bits out
   Reassociates,  ///< same value up to rounding
+  Approximates,  ///< other values, on request only
 };
 
 struct PassInfo {
@@ -69,6 +76,7 @@ std::vector<std::string> standard_pipeline();
 bool batch_rows(ir::Function&, PassContext&);
 bool canonicalize_contractions(ir::Function&, PassContext&);
 bool canonicalize_scans(ir::Function&, PassContext&);
+bool compress_weights(ir::Function&, PassContext&);
 bool differentiate(ir::Function&, PassContext&);
 bool eliminate_common_subexpressions(ir::Function&, PassContext&);
 bool eliminate_dead_code(ir::Function&, PassContext&);
@@ -80,6 +88,7 @@ bool hoist_invariants(ir::Function&, PassContext&);
 bool hoist_projections(ir::Function&, PassContext&);
 bool lower_convolutions(ir::Function&, PassContext&);
 bool pack_weights(ir::Function&, PassContext&);
+bool quantise_activations(ir::Function&, PassContext&);
 bool regroup_sums(ir::Function&, PassContext&);
 bool replace_counters(ir::Function&, PassContext&);
 bool scan_indexed_reads(ir::Function&, PassContext&);

@@ -28,6 +28,8 @@ std::vector<std::string> standard_pipeline() {
       // Recurrence: what need not be in the loop leaves it; what stays shares its walk over the state.
       "split-joined-products", "split-gates", "fold", "regroup-sums", "hoist-invariants", "hoist-projections", "simplify",
       "fold", "eliminate-common-subexpressions", "skip-masked-rows", "fuse-gates", "unroll-time", "simplify", "fold", "eliminate-dead-code",
+      // Weights in fewer bytes, if asked for: here all of them are constants, and gates share their inputs already.
+      "compress-weights", "quantise-activations",
       // The form that code generation knows; simplify would undo the first before the second has made use of it.
       "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
       "eliminate-dead-code", "form-kernels", "eliminate-dead-code",
@@ -47,6 +49,8 @@ constexpr std::array kPasses = {
              "gives every contraction one summed and one column label"},
     PassInfo{"canonicalize-scans", canonicalize_scans, kExact,
              "drops carries and inputs that never change, absorbs reversals, reads last states from carries"},
+    PassInfo{"compress-weights", compress_weights, Exactness::Approximates,
+             "keeps constant weights of contractions as f16, bf16 or i8"},
     PassInfo{"differentiate", differentiate, kExact, "writes gradients out"},
     PassInfo{"eliminate-common-subexpressions", eliminate_common_subexpressions, kExact,
              "computes equal expressions once"},
@@ -62,6 +66,8 @@ constexpr std::array kPasses = {
     PassInfo{"lower-convolutions", lower_convolutions, Exactness::Reassociates,
              "writes convolutions of many channels as products"},
     PassInfo{"pack-weights", pack_weights, kExact, "lays weights out in the order in which they are read"},
+    PassInfo{"quantise-activations", quantise_activations, Exactness::Approximates,
+             "multiplies rows of u8 with weights of i8"},
     PassInfo{"regroup-sums", regroup_sums, Exactness::Reassociates, "adds up first what can leave a scan"},
     PassInfo{"replace-counters", replace_counters, kExact, "computes what counts the steps from the step's number"},
     PassInfo{"scan-indexed-reads", scan_indexed_reads, kExact,

@@ -47,6 +47,7 @@ Value* absorb_transposes(Op* op, Builder& b) {
 // Weights go to the right, where they are packed: contract c x = contract x c.
 Value* constant_to_the_right(Op* op, Builder& b) {
   if (!is_plain(op) || !op->operand(0)->is_constant() || op->operand(1)->is_constant()) return nullptr;
+  if (op->operand(0)->dtype() != op->operand(1)->dtype()) return nullptr;  // the result has the left one's type
   const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   ContractSpec swapped = spec;
   std::swap(swapped.lhs, swapped.rhs);

@@ -43,11 +43,13 @@ Lowered load_and_lower(const std::string& path, const CompileOptions& options) {
 Stopwatch::Stopwatch() : start_(now()) {}
 double Stopwatch::milliseconds() const { return static_cast<double>(now() - start_) / 1e6; }
 
-passes::PassContext pass_context(const codegen::Target& target) {
-  const codegen::TargetInfo info = codegen::describe(target);
+passes::PassContext pass_context(const CompileOptions& options) {
+  const codegen::TargetInfo info = codegen::describe(options.target);
   passes::PassContext context;
   context.vector_lanes = info.vector_lanes;
   context.vector_registers = info.vector_registers;
+  context.weights = options.weights;
+  context.quantise_activations = options.quantise_activations;
   return context;
 }
 
@@ -64,7 +66,7 @@ Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& opti
   const Stopwatch watch;
   Lowered result;
   result.multiply_adds = ir::DimBounds(*function).upper(cost(*function).multiply_adds);
-  passes::PassContext context = pass_context(options.target);
+  passes::PassContext context = pass_context(options);
   result.passes = passes::run_passes(*function, passes::standard_pipeline(), context, options.pipeline);
   result.function = std::move(function);
   result.times.passes = watch.milliseconds();

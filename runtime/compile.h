@@ -28,6 +28,12 @@ struct CompileOptions {
   /// and input_values are, but only when the model cannot be compiled without.
   std::map<std::string, ir::Tensor> known_inputs;
   codegen::Target target;
+  /// Constant weights in fewer bytes than the model has them in: smaller and, where few rows meet many weights, faster
+  /// programs, that compute something near. See passes/compress_weights.cpp; inputs, outputs and arithmetic stay f32.
+  passes::WeightFormat weights = passes::WeightFormat::F32;
+  /// With weights in I8: what they are multiplied with becomes bytes as well, row by row as the program runs. Much faster
+  /// where there are dot products of bytes, and less exact. See passes/quantise_activations.cpp.
+  bool quantise_activations = false;
   passes::PipelineOptions pipeline;
   CacheOptions cache;  ///< of programs that are compiled just in time
 };
@@ -52,8 +58,8 @@ struct Lowered {
 /// ir::load_module do.
 std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options = {});
 
-/// What passes need to know of the target.
-passes::PassContext pass_context(const codegen::Target& target);
+/// What passes need to know of the target and of the user's wishes.
+passes::PassContext pass_context(const CompileOptions& options);
 
 /// load_function, then the standard pipeline; again with what is known of the inputs when the model needs that.
 Lowered lower_file(const std::string& path, const CompileOptions& options = {});

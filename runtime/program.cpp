@@ -21,6 +21,7 @@ class JitProgram : public Program {
     for (ProductCost& product : products_)
       for (ir::Dim* dim : {&product.multiply_adds, &product.weight_bytes, &product.sweeps, &product.swept_bytes})
         *dim = bounds.upper(*dim);
+    for (const auto& constant : lowered.function->constants()) constant_bytes_ += constant->constant().byte_size();
   }
 
  private:

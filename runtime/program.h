@@ -38,6 +38,8 @@ class Program {
   const std::map<std::string, ir::Tensor>& fixed_values() const { return fixed_values_; }
   /// Compiled for CompileOptions::known_inputs because the model cannot be compiled for others in one go.
   bool specialised() const { return specialised_; }
+  /// Bytes of all constants that the code reads, as they are laid out for it; 0 for libraries.
+  size_t constant_bytes() const { return constant_bytes_; }
   /// Multiply-adds of one run as a function of the named dims; nothing for libraries.
   const std::optional<ir::Dim>& multiply_adds() const { return multiply_adds_; }
   /// The products of its kernels, with dims as above; none for libraries.
@@ -52,6 +54,7 @@ class Program {
   CacheUse cache_use_;
   std::map<std::string, ir::Tensor> fixed_values_;
   bool specialised_ = false;
+  size_t constant_bytes_ = 0;
   std::optional<ir::Dim> multiply_adds_;
   std::vector<ProductCost> products_;
 };

@@ -53,6 +53,15 @@ std::string difference(std::string_view expected, std::string_view got) {
                      at(have), got);
 }
 
+/// What a case asks compress-weights for.
+passes::WeightFormat weight_format(const TextCase& test) {
+  if (test.weights == "f16") return passes::WeightFormat::F16;
+  if (test.weights == "bf16") return passes::WeightFormat::BF16;
+  if (test.weights == "int8") return passes::WeightFormat::I8;
+  REQUIRE_MESSAGE(test.weights.empty(), test.path.string() << ": WEIGHTS: got " << test.weights);
+  return passes::WeightFormat::F32;
+}
+
 }  // namespace
 
 // --- files -------------------------------------------------------------------------------------------------------
@@ -88,6 +97,8 @@ TextCase read_text_case(const std::filesystem::path& path) {
   }
   for (const std::string& line : split(test.input, '\n')) {
     if (line.starts_with("// RUN:")) test.passes = split(line.substr(7), ',');
+    if (line.starts_with("// WEIGHTS:")) test.weights = trim(line.substr(11));
+    if (line.starts_with("// ACTIVATIONS:")) test.activations = trim(line.substr(15));
     if (!line.starts_with("// DIMS:")) continue;
     for (const std::string& binding : split(line.substr(8), ',')) {
       const size_t equals = binding.find('=');
@@ -175,6 +186,8 @@ void run_text_case(const TextCase& test) {
     check_round_trip(*before);
     bool exact = true;
     passes::PassContext context;
+    context.weights = weight_format(test);
+    context.quantise_activations = test.activations == "int8";
     for (const std::string& name : test.passes) {
       const passes::PassInfo* pass = passes::find_pass(name);
       REQUIRE_MESSAGE(pass, "RUN names \"" << name << "\", which is no pass");

@@ -1,6 +1,8 @@
 /// Tests that are IR text: an input, what becomes of it, and the faults that are found in it.
 ///
 ///   // RUN: fold, simplify                 passes to run, in order; without the line nothing runs
+///   // WEIGHTS: bf16                      optional: the format that compress-weights is asked for (f16, bf16 or int8)
+///   // ACTIVATIONS: int8                  optional: what quantise-activations is asked for
 ///   // DIMS: T=4, N=3                      optional: interpret with these sizes (otherwise with several)
 ///   func @main(%x: f32[N]) -> (y: f32[N]) {
 ///     ...
@@ -25,6 +27,7 @@ namespace seqc::test {
 struct TextCase {
   std::filesystem::path path;
   std::vector<std::string> passes;
+  std::string weights, activations;
   ir::DimBindings dims;
   std::string input;                  ///< up to the EXPECT line
   std::optional<std::string> expect;  ///< behind it

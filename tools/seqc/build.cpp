@@ -6,12 +6,14 @@
 #include <cctype>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "codegen/codegen.h"
 #include "codegen/memory_plan.h"
 #include "ir/error.h"
 #include "passes/replay.h"
 #include "runtime/compile.h"
+#include "tools/seqc/accuracy.h"
 #include "tools/seqc/command.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/output_folder.h"
@@ -25,10 +27,17 @@ constexpr const char* kHelp =
     R"(Writes NAME.so, or what --emit asks for, with NAME.h (the model's inputs and outputs) and seqc.h (how to run it).
 The library needs nothing but libc and libm. Files appear all together, or not at all.
 
+--weights=f16, bf16 or int8 makes the library smaller, and faster where one row at a time meets many weights (a stream
+through an LSTM of 256 units and more). Inputs, outputs and arithmetic stay f32. What the outputs lose is measured by
+running the model both ways, and printed; judge it on your own data (--accuracy-data), and let --max-weight-error guard it.
+
 Examples:
   seqc build model.onnx -o out                                  out/model.so, out/model.h, out/seqc.h
   seqc build model.onnx -o out --emit=a,asm --name=denoiser     out/denoiser.a, out/denoiser.s, headers
   seqc build model.onnx --dim N=1 --target-cpu=x86-64-v3        for batch 1, for any processor with AVX2
+  seqc build model.onnx --weights=bf16 -o out                   weights in half the bytes, and what that costs in accuracy
+  seqc build model.onnx --weights=int8 --accuracy-data recordings --max-weight-error 0.01
+                                                                builds nothing when outputs differ by more than 1%
   seqc build model.onnx --sequence x=3 --shape x.2=7,5          three inputs x.0, x.1, x.2 for the sequence x
   seqc build model.onnx --target=aarch64-linux-gnu --emit=obj
   seqc build model.onnx --emit=ir --print-after=fuse-gates)";
@@ -47,6 +56,8 @@ struct Options {
   std::string model, folder = ".", name;
   std::vector<std::string> emit = {"so"};
   runtime::CompileOptions compile;
+  AccuracyOptions accuracy;
+  bool json = false;
 };
 
 /// The file's name as a C identifier.
@@ -88,9 +99,47 @@ std::string workspace_text(const ir::Function& function) {
   return text;
 }
 
+/// What compressed weights cost; nothing for the model's own. Throws Error(BadInput) when that is more than allowed.
+std::optional<Accuracy> accuracy_of(const Options& options) {
+  const AccuracyOptions& wanted = options.accuracy;
+  if (options.compile.weights == passes::WeightFormat::F32) {
+    if (!wanted.data.empty() || wanted.most_error)
+      fail(ErrorKind::BadInput,
+           "--accuracy-data and --max-weight-error: got f32 weights, expected --weights=f16, bf16 or "
+           "int8, which alone change results");
+    return std::nullopt;
+  }
+  try {
+    const Accuracy accuracy = measure_accuracy(options.model, options.compile, wanted);
+    check_accuracy(options.model, accuracy, wanted);
+    return accuracy;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::BadInput || !wanted.data.empty() || wanted.most_error) throw;
+    fmt::print(stderr, "note: the accuracy of weights as {} is unknown: {}; --accuracy-data gives inputs\n",
+               weights_text(options.compile), error.what());
+    return std::nullopt;
+  }
+}
+
+void print_json(const Options& options, const runtime::Lowered& lowered, const std::vector<std::string>& files,
+                const std::optional<Accuracy>& accuracy) {
+  nlohmann::ordered_json report = {{"name", options.name}, {"files", nlohmann::ordered_json::array()}};
+  for (const std::string& path : files)
+    report["files"].push_back({{"path", path}, {"bytes", std::filesystem::file_size(path)}});
+  report["import_ms"] = lowered.times.import;
+  report["passes_ms"] = lowered.times.passes;
+  report["code_ms"] = lowered.times.codegen;
+  report["target"] = codegen::describe(options.compile.target).description;
+  report["workspace"] = workspace_text(*lowered.function);
+  report["weights"] = weights_text(options.compile);
+  if (accuracy) report["accuracy"] = json(*accuracy);
+  fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 int run_build(Options& options) {
   if (options.name.empty()) options.name = identifier(options.model);
   fit_values(options.model, options.compile);
+  const std::optional<Accuracy> accuracy = accuracy_of(options);
   runtime::Lowered lowered = runtime::lower_file(options.model, options.compile);
   const runtime::Stopwatch watch;
   OutputFolder out(options.folder);
@@ -105,11 +154,17 @@ int run_build(Options& options) {
     out.write("seqc.h", seqc_header());
   }
   lowered.times.codegen = watch.milliseconds();
-  for (const std::string& path : out.commit())
+  const std::vector<std::string> files = out.commit();
+  if (options.json) {
+    print_json(options, lowered, files, accuracy);
+    return 0;
+  }
+  for (const std::string& path : files)
     fmt::print("{:<30} {:>10}\n", path, bytes_text(std::filesystem::file_size(path)));
   fmt::print("{} in {:.0f} ms (import {:.0f}, passes {:.0f}, code {:.0f}) for {}; workspace {}\n", options.name,
              lowered.times.total(), lowered.times.import, lowered.times.passes, lowered.times.codegen,
              codegen::describe(options.compile.target).description, workspace_text(*lowered.function));
+  if (accuracy) fmt::print("{}", text(*accuracy));
   return 0;
 }
 
@@ -137,6 +192,9 @@ Command add_build(CLI::App& seqc) {
       ->check(check_identifier, "");
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target, true);
+  add_weights_option(*app, options->compile);
+  add_accuracy_options(*app, options->accuracy);
+  app->add_flag("--json", options->json, "what was made as JSON: files, times, target, workspace, accuracy");
   add_pipeline_options(*app, options->compile.pipeline);
   return {app, [options] { return run_build(*options); }};
 }

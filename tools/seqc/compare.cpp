@@ -14,21 +14,10 @@ namespace {
 
 using ir::Tensor;
 
-/// Row-major position as an index: `[2,0,5]`.
-std::string index_text(const std::vector<int64_t>& shape, int64_t position) {
-  std::vector<int64_t> index(shape.size());
-  for (size_t axis = shape.size(); axis-- > 0; position /= shape[axis]) index[axis] = position % shape[axis];
-  return fmt::format("[{}]", fmt::join(index, ","));
-}
-
 bool close(double got, double want, const Tolerance& tolerance) {
   if (std::isnan(want)) return std::isnan(got);
   if (std::isinf(want)) return got == want;
   return std::abs(got - want) <= tolerance.absolute + tolerance.relative * std::abs(want);
-}
-
-std::string element(const Tensor& tensor, int64_t i) {
-  return ir::is_float(tensor.dtype()) ? fmt::format("{:g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
 }
 
 /// Strings are equal or not.
@@ -38,10 +27,21 @@ std::string string_difference(const Tensor& got, const Tensor& want) {
     if (got.text(i) != want.text(i) && wrong++ == 0) first = i;
   if (wrong == 0) return "";
   return fmt::format("{}: got {}, expected {}; {} of {} elements differ", index_text(want.shape(), first),
-                     ir::quoted(got.text(first)), ir::quoted(want.text(first)), wrong, want.count());
+                     element_text(got, first), element_text(want, first), wrong, want.count());
 }
 
 }  // namespace
+
+std::string index_text(const std::vector<int64_t>& shape, int64_t position) {
+  std::vector<int64_t> index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0; position /= shape[axis]) index[axis] = position % shape[axis];
+  return fmt::format("[{}]", fmt::join(index, ","));
+}
+
+std::string element_text(const Tensor& tensor, int64_t i) {
+  if (tensor.dtype() == ir::DType::string) return ir::quoted(tensor.text(i));
+  return ir::is_float(tensor.dtype()) ? fmt::format("{:g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
+}
 
 std::string difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
   if (got.dtype() != want.dtype() || got.shape() != want.shape())
@@ -57,8 +57,8 @@ std::string difference(const Tensor& got, const Tensor& want, const Tolerance& t
   }
   if (wrong == 0) return "";
   return fmt::format("{}: got {}, expected {}; {} of {} elements differ, by at most {:.2g}",
-                     index_text(want.shape(), first), element(got, first), element(want, first), wrong, want.count(),
-                     largest);
+                     index_text(want.shape(), first), element_text(got, first), element_text(want, first), wrong,
+                     want.count(), largest);
 }
 
 }  // namespace seqc::tools

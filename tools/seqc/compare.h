@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ir/tensor.h"
 
@@ -14,5 +15,10 @@ struct Tolerance {
 
 /// Empty when `got` is as wanted, else one line: the first element that is not, how many, and the largest error.
 std::string difference(const ir::Tensor& got, const ir::Tensor& want, const Tolerance& tolerance);
+
+/// A row-major position as an index: `[2,0,5]`.
+std::string index_text(const std::vector<int64_t>& shape, int64_t position);
+/// Element i for people.
+std::string element_text(const ir::Tensor& tensor, int64_t i);
 
 }  // namespace seqc::tools

@@ -56,7 +56,7 @@ void run_until(ir::Function& function, const std::string& stage, const runtime::
     if (last == names.rend()) fail(ErrorKind::BadInput, "pass {} is not in the standard pipeline", stage);
     names.erase(last.base(), names.end());
   }
-  passes::PassContext context = runtime::pass_context(options.target);
+  passes::PassContext context = runtime::pass_context(options);
   passes::run_passes(function, names, context, options.pipeline);
 }
 
@@ -153,6 +153,7 @@ Command add_inspect(CLI::App& seqc) {
       ->excludes(model);
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target, true);
+  add_weights_option(*app, options->compile);
   add_pipeline_options(*app, options->compile.pipeline);
   app->callback([options] {
     if (!options->operators && options->model.empty()) throw CLI::RequiredError("MODEL");

@@ -57,6 +57,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
   add_shape_options(app, options.compile);
   add_target_options(app, options.compile.target, false);
   add_cache_option(app, options.compile.cache);
+  add_weights_option(app, options.compile);
   add_pipeline_options(app, options.compile.pipeline);
 }
 

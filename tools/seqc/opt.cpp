@@ -27,8 +27,7 @@ struct Options {
   std::string file, output;
   std::vector<std::string> passes;
   bool list = false;
-  codegen::Target target;
-  passes::PipelineOptions pipeline;
+  runtime::CompileOptions compile;
 };
 
 std::vector<std::string> expand(const std::vector<std::string>& passes) {
@@ -49,10 +48,18 @@ std::string check_pass(const std::string& name) {
   return fmt::format("pass \"{}\" is unknown; --list-passes shows them", name);
 }
 
+const char* exactness_text(passes::Exactness exactness) {
+  switch (exactness) {
+    case passes::Exactness::Exact: return "";
+    case passes::Exactness::Reassociates: return " (changes rounding)";
+    case passes::Exactness::Approximates: return " (changes values; only with --weights)";
+  }
+  return "";
+}
+
 int list_passes() {
   for (const passes::PassInfo& pass : passes::all_passes())
-    fmt::print("{:<34} {}{}\n", pass.name, pass.summary,
-               pass.exactness == passes::Exactness::Exact ? "" : " (changes rounding)");
+    fmt::print("{:<34} {}{}\n", pass.name, pass.summary, exactness_text(pass.exactness));
   return 0;
 }
 
@@ -66,9 +73,9 @@ int run_opt(const Options& options) {
       fail(ErrorKind::BadInput, "{}: @{}: {}", options.file, function->name, text);
     }
   }
-  passes::PassContext context = runtime::pass_context(options.target);
+  passes::PassContext context = runtime::pass_context(options.compile);
   for (const auto& function : module->functions)
-    passes::run_passes(*function, expand(options.passes), context, options.pipeline);
+    passes::run_passes(*function, expand(options.passes), context, options.compile.pipeline);
   if (options.output.empty())
     fmt::print("{}", ir::print(*module));
   else
@@ -90,8 +97,9 @@ Command add_opt(CLI::App& seqc) {
       ->check(check_pass, "");
   app->add_option("-o,--output", options->output, "file for the result (standard output)")->type_name("FILE");
   CLI::Option* list = app->add_flag("--list-passes", options->list, "shows all passes");
-  add_target_options(*app, options->target, true);
-  add_pipeline_options(*app, options->pipeline);
+  add_target_options(*app, options->compile.target, true);
+  add_weights_option(*app, options->compile);
+  add_pipeline_options(*app, options->compile.pipeline);
   app->callback([file, list] {
     if (file->count() == 0 && list->count() == 0) throw CLI::RequiredError("FILE");
   });

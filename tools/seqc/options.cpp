@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <iostream>
+#include <map>
 
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
@@ -164,6 +165,41 @@ void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine
 
 void add_cache_option(CLI::App& app, runtime::CacheOptions& cache) {
   app.add_flag("!--no-cache", cache.enabled, "compiles even if the code is on disk, and keeps none; see seqc cache");
+}
+
+namespace {
+
+const std::map<std::string, passes::WeightFormat> kWeightFormats = {{"f32", passes::WeightFormat::F32},
+                                                                    {"f16", passes::WeightFormat::F16},
+                                                                    {"bf16", passes::WeightFormat::BF16},
+                                                                    {"int8", passes::WeightFormat::I8}};
+
+}  // namespace
+
+void add_weights_option(CLI::App& app, runtime::CompileOptions& options) {
+  app.add_option_function<std::string>(
+         "--weights", [&options](const std::string& name) { options.weights = kWeightFormats.at(name); },
+         "how to keep constant weights of products: f32 as they are; f16 (3 digits, up to 65504) and bf16 (2 digits) "
+         "in "
+         "half the bytes; int8 in a quarter, with a scale for each column (f32)")
+      ->check(CLI::IsMember(kWeightFormats))
+      ->type_name("f32|f16|bf16|int8");
+  app.add_option_function<std::string>(
+         "--activations", [&options](const std::string& name) { options.quantise_activations = name == "int8"; },
+         "with --weights=int8: what is multiplied with them as it is (f32), or in bytes too, scaled row by row at run "
+         "time: fast where processors have dot products of bytes, and less exact (f32)")
+      ->check(CLI::IsMember({"f32", "int8"}))
+      ->type_name("f32|int8");
+  app.final_callback([&options] {
+    if (options.quantise_activations && options.weights != passes::WeightFormat::I8)
+      throw CLI::ValidationError("--activations", "got int8 without --weights=int8, expected both");
+  });
+}
+
+std::string weights_text(const runtime::CompileOptions& options) {
+  for (const auto& [name, format] : kWeightFormats)
+    if (format == options.weights) return name + (options.quantise_activations ? " with int8 activations" : "");
+  return "f32";
 }
 
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline) {

@@ -154,6 +154,7 @@ Command add_test(CLI::App& seqc) {
   app->add_flag("--json", options->json, "totals and messages as JSON");
   add_target_options(*app, options->test.compile.target, false);
   add_cache_option(*app, options->test.compile.cache);
+  add_weights_option(*app, options->test.compile);
   add_pipeline_options(*app, options->test.compile.pipeline);
   return {app, [options] { return run_test(*options); }};
 }
