@@ -18,6 +18,9 @@ namespace seqc::passes {
 /// for each column.
 enum class WeightFormat { F32, F16, BF16, I8 };
 
+/// What weights of I8 are multiplied with: as it is, or rounded row by row to integers of 16 bits, or of 8.
+enum class ActivationFormat { F32, I16, I8 };
+
 /// What a pass may know of the machine and of the user's wishes. No pass reads anything else.
 struct PassContext {
   int64_t vector_lanes = 8;                  ///< f32 elements of a vector register of the target
@@ -25,7 +28,7 @@ struct PassContext {
   int64_t max_unrolled_ops = 256;            ///< unroll-time makes no scan body larger than this many ops in all
   int64_t max_folded_elements = 1 << 24;     ///< fold makes no constant larger than this
   WeightFormat weights = WeightFormat::F32;  ///< compress-weights does nothing unless another is asked for
-  bool quantise_activations = false;         ///< quantise-activations does nothing unless it is asked to
+  ActivationFormat activations = ActivationFormat::F32;  ///< quantise-activations, likewise
 };
 
 /// True if the function changed.

@@ -49,7 +49,7 @@ passes::PassContext pass_context(const CompileOptions& options) {
   context.vector_lanes = info.vector_lanes;
   context.vector_registers = info.vector_registers;
   context.weights = options.weights;
-  context.quantise_activations = options.quantise_activations;
+  context.activations = options.activations;
   return context;
 }
 

@@ -31,9 +31,9 @@ struct CompileOptions {
   /// Constant weights in fewer bytes than the model has them in: smaller and, where few rows meet many weights, faster
   /// programs, that compute something near. See passes/compress_weights.cpp; inputs, outputs and arithmetic stay f32.
   passes::WeightFormat weights = passes::WeightFormat::F32;
-  /// With weights in I8: what they are multiplied with becomes bytes as well, row by row as the program runs. Much faster
-  /// where there are dot products of bytes, and less exact. See passes/quantise_activations.cpp.
-  bool quantise_activations = false;
+  /// With weights in I8: what they are multiplied with becomes integers as well, row by row as the program runs. Faster
+  /// where there are dot products of bytes; I16 costs hardly any accuracy. See passes/quantise_activations.cpp.
+  passes::ActivationFormat activations = passes::ActivationFormat::F32;
   passes::PipelineOptions pipeline;
   CacheOptions cache;  ///< of programs that are compiled just in time
 };

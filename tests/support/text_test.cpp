@@ -187,7 +187,8 @@ void run_text_case(const TextCase& test) {
     bool exact = true;
     passes::PassContext context;
     context.weights = weight_format(test);
-    context.quantise_activations = test.activations == "int8";
+    if (test.activations == "int8") context.activations = passes::ActivationFormat::I8;
+    if (test.activations == "int16") context.activations = passes::ActivationFormat::I16;
     for (const std::string& name : test.passes) {
       const passes::PassInfo* pass = passes::find_pass(name);
       REQUIRE_MESSAGE(pass, "RUN names \"" << name << "\", which is no pass");

@@ -2,7 +2,7 @@
 ///
 ///   // RUN: fold, simplify                 passes to run, in order; without the line nothing runs
 ///   // WEIGHTS: bf16                      optional: the format that compress-weights is asked for (f16, bf16 or int8)
-///   // ACTIVATIONS: int8                  optional: what quantise-activations is asked for
+///   // ACTIVATIONS: int8                  optional: what quantise-activations is asked for (int8 or int16)
 ///   // DIMS: T=4, N=3                      optional: interpret with these sizes (otherwise with several)
 ///   func @main(%x: f32[N]) -> (y: f32[N]) {
 ///     ...

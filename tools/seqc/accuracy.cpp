@@ -39,7 +39,7 @@ std::vector<std::string> data_folders(const std::string& folder) {
 std::unique_ptr<runtime::Session> compiled(const std::string& model, runtime::CompileOptions compile, bool compressed) {
   if (!compressed) {
     compile.weights = passes::WeightFormat::F32;
-    compile.quantise_activations = false;
+    compile.activations = passes::ActivationFormat::F32;
   }
   compile.target = {};
   compile.pipeline.print_after.clear();
@@ -77,8 +77,8 @@ void add_errors(const ir::Tensor& got, const ir::Tensor& want, OutputError& sum)
     const double scaled = magnitude > 1 ? absolute / magnitude : absolute;  // never NaN, whatever is infinite
     if (!(scaled > sum.scaled)) continue;
     sum.scaled = scaled;
-    sum.worst = fmt::format("{}{}: got {}, expected {}", sum.name, index_text(want.shape(), i), element_text(got, i),
-                            element_text(want, i));
+    sum.worst = fmt::format("{}{}: got {}, expected {}", sum.name, index_text(want.shape(), i), shown_element(got, i),
+                            shown_element(want, i));
   }
   sum.elements += want.count();
   if (sum.elements > 0) sum.mean = total / static_cast<double>(sum.elements);

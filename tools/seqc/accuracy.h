@@ -33,7 +33,7 @@ struct OutputError {
 };
 
 struct Accuracy {
-  std::string weights;  ///< "bf16", "int8 with int8 activations"
+  std::string weights;  ///< "bf16", "int8 with int16 activations"
   std::string data;     ///< what was run: "2 sets of inputs in DIR", "random inputs with N=16, seed 0"
   std::vector<OutputError> outputs;
   size_t bytes_before = 0, bytes_after = 0;  ///< of all constants

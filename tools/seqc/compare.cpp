@@ -27,7 +27,7 @@ std::string string_difference(const Tensor& got, const Tensor& want) {
     if (got.text(i) != want.text(i) && wrong++ == 0) first = i;
   if (wrong == 0) return "";
   return fmt::format("{}: got {}, expected {}; {} of {} elements differ", index_text(want.shape(), first),
-                     element_text(got, first), element_text(want, first), wrong, want.count());
+                     shown_element(got, first), shown_element(want, first), wrong, want.count());
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ std::string index_text(const std::vector<int64_t>& shape, int64_t position) {
   return fmt::format("[{}]", fmt::join(index, ","));
 }
 
-std::string element_text(const Tensor& tensor, int64_t i) {
+std::string shown_element(const Tensor& tensor, int64_t i) {
   if (tensor.dtype() == ir::DType::string) return ir::quoted(tensor.text(i));
   return ir::is_float(tensor.dtype()) ? fmt::format("{:g}", tensor.real(i)) : fmt::format("{}", tensor.integer(i));
 }
@@ -57,7 +57,7 @@ std::string difference(const Tensor& got, const Tensor& want, const Tolerance& t
   }
   if (wrong == 0) return "";
   return fmt::format("{}: got {}, expected {}; {} of {} elements differ, by at most {:.2g}",
-                     index_text(want.shape(), first), element_text(got, first), element_text(want, first), wrong,
+                     index_text(want.shape(), first), shown_element(got, first), shown_element(want, first), wrong,
                      want.count(), largest);
 }
 

@@ -19,6 +19,6 @@ std::string difference(const ir::Tensor& got, const ir::Tensor& want, const Tole
 /// A row-major position as an index: `[2,0,5]`.
 std::string index_text(const std::vector<int64_t>& shape, int64_t position);
 /// Element i for people.
-std::string element_text(const ir::Tensor& tensor, int64_t i);
+std::string shown_element(const ir::Tensor& tensor, int64_t i);
 
 }  // namespace seqc::tools

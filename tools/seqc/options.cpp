@@ -173,6 +173,16 @@ const std::map<std::string, passes::WeightFormat> kWeightFormats = {{"f32", pass
                                                                     {"f16", passes::WeightFormat::F16},
                                                                     {"bf16", passes::WeightFormat::BF16},
                                                                     {"int8", passes::WeightFormat::I8}};
+const std::map<std::string, passes::ActivationFormat> kActivations = {{"f32", passes::ActivationFormat::F32},
+                                                                      {"int16", passes::ActivationFormat::I16},
+                                                                      {"int8", passes::ActivationFormat::I8}};
+
+template <class Format>
+std::string name_of(const std::map<std::string, Format>& names, Format format) {
+  for (const auto& [name, value] : names)
+    if (value == format) return name;
+  return "";
+}
 
 }  // namespace
 
@@ -185,21 +195,23 @@ void add_weights_option(CLI::App& app, runtime::CompileOptions& options) {
       ->check(CLI::IsMember(kWeightFormats))
       ->type_name("f32|f16|bf16|int8");
   app.add_option_function<std::string>(
-         "--activations", [&options](const std::string& name) { options.quantise_activations = name == "int8"; },
-         "with --weights=int8: what is multiplied with them as it is (f32), or in bytes too, scaled row by row at run "
-         "time: fast where processors have dot products of bytes, and less exact (f32)")
-      ->check(CLI::IsMember({"f32", "int8"}))
-      ->type_name("f32|int8");
+         "--activations", [&options](const std::string& name) { options.activations = kActivations.at(name); },
+         "with --weights=int8, what is multiplied with them: f32 as it is; int16 or int8 rounded row by row at run "
+         "time, "
+         "for processors with dot products of bytes: int16 about as exact as f32, int8 fastest with many rows (f32)")
+      ->check(CLI::IsMember(kActivations))
+      ->type_name("f32|int16|int8");
   app.final_callback([&options] {
-    if (options.quantise_activations && options.weights != passes::WeightFormat::I8)
-      throw CLI::ValidationError("--activations", "got int8 without --weights=int8, expected both");
+    if (options.activations != passes::ActivationFormat::F32 && options.weights != passes::WeightFormat::I8)
+      throw CLI::ValidationError("--activations", "got integers without --weights=int8, expected both");
   });
 }
 
 std::string weights_text(const runtime::CompileOptions& options) {
-  for (const auto& [name, format] : kWeightFormats)
-    if (format == options.weights) return name + (options.quantise_activations ? " with int8 activations" : "");
-  return "f32";
+  std::string text = name_of(kWeightFormats, options.weights);
+  if (options.activations != passes::ActivationFormat::F32)
+    text += fmt::format(" with {} activations", name_of(kActivations, options.activations));
+  return text;
 }
 
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline) {

@@ -21,7 +21,7 @@ void add_target_options(CLI::App& app, codegen::Target& target, bool any_machine
 void add_cache_option(CLI::App& app, runtime::CacheOptions& cache);
 /// --weights, --activations.
 void add_weights_option(CLI::App& app, runtime::CompileOptions& options);
-/// What these options call the formats: "bf16", "int8 with int8 activations".
+/// What these options call the formats: "bf16", "int8 with int16 activations".
 std::string weights_text(const runtime::CompileOptions& options);
 /// --print-after, --dump-dir, --disable; prints go to stdout.
 void add_pipeline_options(CLI::App& app, passes::PipelineOptions& pipeline);
