@@ -21,7 +21,7 @@ constexpr int64_t kFewestSummed = 8, kFewestElements = 256;
 /// Weights in fewer bytes: w is about narrow * scale.
 struct Narrow {
   Value* weights;
-  Value* scale;  ///< of the result's rank, so that it broadcasts; null: 1
+  Value* scale;  ///< broadcasts against the result, and has no leading dims of 1; null: 1
 };
 
 DType stored_type(WeightFormat format) {
@@ -82,6 +82,7 @@ std::vector<size_t> column_of_elements(const ContractSpec& spec, const Tensor& w
 bool quantise(const ContractSpec& spec, const Tensor& weights, Tensor& quantised, Tensor& scales) {
   std::vector<int64_t> shape;
   const std::vector<size_t> column = column_of_elements(spec, weights, shape);
+  while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
   scales = Tensor(DType::f32, shape);
   const auto from = weights.data<float>();
   const auto scale = scales.mutable_data<float>();

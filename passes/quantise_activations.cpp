@@ -15,7 +15,7 @@ constexpr int64_t kMostSummed = 65536;  // products of 255 and 127 that i32 can 
 constexpr int32_t kZero = 128;          // what stands for 0 in a row of u8
 constexpr double kSmallest = 0x1p-100;  // rows without larger numbers are zeros: their scale stays a normal number
 
-/// 128 times the sum of each column, of the result's rank.
+/// 128 times the sum of each column, as it broadcasts against the result, without leading dims of 1.
 Tensor zero_products(const ContractSpec& spec, const Tensor& weights) {
   std::vector<int64_t> strides(spec.rhs.size(), 0), shape(spec.out.size(), 1);
   int64_t columns = 1;
@@ -25,6 +25,7 @@ Tensor zero_products(const ContractSpec& spec, const Tensor& weights) {
     strides[at] = columns;
     columns *= shape[i] = weights.shape()[at];
   }
+  while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
   Tensor sums(DType::i32, shape);
   const auto to = sums.mutable_data<int32_t>();
   const auto from = weights.data<int8_t>();
