@@ -54,10 +54,15 @@ double library_bytes(const json& report) {
 TEST_CASE("seqc build --weights: smaller libraries, and the error that this costs") {
   struct Format {
     const char* name;
-    double bytes, error;  ///< bytes of the weights against f32; the largest error that may be seen
+    double bytes, error;  ///< bytes of the weights against f32; the largest error that an LSTM may show
   };
   constexpr Format kFormats[] = {{"f16", 0.5, 1e-4}, {"bf16", 0.5, 1e-3}, {"int8", 0.25, 4e-3}};
-  for (const auto& [op, gates] : {std::pair<std::string, int64_t>{"LSTM", 4}, {"GRU", 3}, {"RNN", 1}}) {
+  struct Layer {
+    std::string op;
+    int64_t gates;
+    double error;  ///< times that of an LSTM: without a cell, a step's error comes back whole
+  };
+  for (const auto& [op, gates, factor] : {Layer{"LSTM", 4, 1}, {"GRU", 3, 1.5}, {"RNN", 1, 3}}) {
     CAPTURE(op);
     const TempDir folder;
     const fs::path model = save_layer(op, gates, folder / "layer.onnx");
@@ -77,7 +82,7 @@ TEST_CASE("seqc build --weights: smaller libraries, and the error that this cost
       CHECK(output["name"] == "Y");
       CHECK(output["elements"] == 16 * kHidden);
       CHECK(output["max_error"] > 0);
-      CHECK(output["max_error"] < format.error);
+      CHECK(output["max_error"] < factor * format.error);
       CHECK(output["mean_error"] < output["max_error"]);
     }
   }
