@@ -97,8 +97,25 @@ std::vector<Tensor> evaluate(const Op& op, const std::vector<Tensor>& operands, 
   }
 }
 
+namespace {
+
+/// The inputs, and the initial values of parameters in their places.
+std::vector<Tensor> with_parameters(const Function& function, const std::vector<Tensor>& inputs) {
+  const Block& body = function.body();
+  const size_t parameters = function.parameters().size();
+  if (parameters == 0 || inputs.size() + parameters != body.argument_count()) return inputs;
+  std::vector<Tensor> all;
+  auto input = inputs.begin();
+  for (size_t i = 0; i < body.argument_count(); ++i)
+    all.push_back(body.argument(i)->is_parameter() ? body.argument(i)->initial() : *input++);
+  return all;
+}
+
+}  // namespace
+
 std::vector<Tensor> interpret(const Function& function, const std::vector<Tensor>& inputs) {
-  return interp::run_function(function, inputs, bind_dims(function, inputs));
+  const std::vector<Tensor> all = with_parameters(function, inputs);
+  return interp::run_function(function, all, bind_dims(function, all));
 }
 
 }  // namespace seqc::ir

@@ -16,7 +16,8 @@ using DimBindings = std::map<std::string, int64_t>;
 /// ranks, numbers or repeated names disagree ("input \"x\": got f32[3,4], expected f32[N,5] ...").
 DimBindings bind_dims(const Function& function, const std::vector<Tensor>& inputs);
 
-/// Evaluates a function. Sums over contracted labels are chains of fma in order of the label, in the element type
+/// Evaluates a function. `inputs` are all its arguments, or all but the parameters, which then have their initial values.
+/// Sums over contracted labels are chains of fma in order of the label, in the element type
 /// (f16 and bf16: in f32, rounded at the end).
 std::vector<Tensor> interpret(const Function& function, const std::vector<Tensor>& inputs);
 

@@ -188,6 +188,34 @@ void Function::erase_unused_constants() {
   std::erase_if(constants_, [](const auto& value) { return value->unused(); });
 }
 
+Value* Function::parameter(Tensor initial, std::string parameter_name) {
+  const Type type{initial.dtype(), Shape(initial.shape().begin(), initial.shape().end())};
+  Value* argument = body_->add_argument(type, std::move(parameter_name));
+  make_parameter(argument, std::move(initial));
+  return argument;
+}
+
+void Function::make_parameter(Value* argument, Tensor initial) {
+  SEQC_CHECK(argument->block_ == body_.get(), "parameter {} is no argument of the function", argument->name());
+  argument->initial_ = std::make_shared<const Tensor>(std::move(initial));
+}
+
+std::vector<Value*> Function::parameters() const {
+  std::vector<Value*> result;
+  for (size_t i = 0; i < body_->argument_count(); ++i)
+    if (body_->argument(i)->is_parameter()) result.push_back(body_->argument(i));
+  return result;
+}
+
+void Function::freeze_parameters() {
+  for (size_t i = body_->argument_count(); i-- > 0;) {
+    Value* argument = body_->argument(i);
+    if (!argument->is_parameter()) continue;
+    if (!argument->unused()) argument->replace_all_uses_with(constant(argument->initial(), argument->name()));
+    body_->erase_argument(i);
+  }
+}
+
 // --- cloning -----------------------------------------------------------------------------------------------------
 
 Op* clone(const Op& op, Block& into, Op* before, ValueMap& map) {

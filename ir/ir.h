@@ -54,6 +54,8 @@ class Block;
 class Function;
 
 /// An SSA value: the result of an op, an argument of a block, or a constant. Identified by its address.
+/// A parameter is an argument of a function that has a value to start with: a weight that training changes. Passes see an
+/// argument like any other, so that nothing is folded into it and two of equal value stay two.
 class Value {
  public:
   const Type& type() const { return type_; }
@@ -71,6 +73,8 @@ class Value {
   int index() const { return index_; }     ///< position among results or arguments
   bool is_constant() const { return constant_ != nullptr; }
   const Tensor& constant() const { return *constant_; }
+  bool is_parameter() const { return initial_ != nullptr; }
+  const Tensor& initial() const { return *initial_; }  ///< of a parameter
 
   /// The ops that use this value, once for each use.
   const std::vector<Op*>& users() const { return users_; }
@@ -88,7 +92,7 @@ class Value {
   Op* op_ = nullptr;
   Block* block_ = nullptr;
   int index_ = 0;
-  std::shared_ptr<const Tensor> constant_;
+  std::shared_ptr<const Tensor> constant_, initial_;
   std::vector<Op*> users_;
 };
 
@@ -177,7 +181,7 @@ class Block {
   Function* function_ = nullptr;
 };
 
-/// A function: arguments are the model's inputs, the return op's operands its outputs.
+/// A function: arguments are the model's inputs and parameters, the return op's operands its outputs.
 class Function {
  public:
   explicit Function(std::string name);
@@ -194,6 +198,14 @@ class Function {
   /// All constants in order of creation, used or not.
   const std::vector<std::unique_ptr<Value>>& constants() const { return constants_; }
   void erase_unused_constants();
+
+  /// A new last argument with a value to start with. Distinct from all others, whatever their values.
+  Value* parameter(Tensor initial, std::string name);
+  /// Makes an argument of the body a parameter; its type must be the tensor's.
+  void make_parameter(Value* argument, Tensor initial);
+  std::vector<Value*> parameters() const;
+  /// Makes every parameter a constant of its initial value: what trains no more.
+  void freeze_parameters();
 
  private:
   std::vector<std::unique_ptr<Value>> constants_;

@@ -65,9 +65,15 @@ class Parser : public TokenReader {
     lost_ = false;
     need("(");
     for (bool more = !is(")"); more; more = eat(",")) {
+      const bool parameter = eat("param");
       const Token name = local();
       need(":");
-      define(name, function->body().add_argument(type(), Scope::hint(name)));
+      const Token where = peek();
+      Value* argument = function->body().add_argument(type(), Scope::hint(name));
+      define(name, argument);
+      if (!parameter) continue;
+      need("=");
+      function->make_parameter(argument, constant(argument->type(), where));
     }
     need(")");
     need("->");

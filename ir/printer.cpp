@@ -130,8 +130,7 @@ class Printer {
     const Block& body = function.body();
     const Op* end = body.terminator();
     out_ = fmt::format("func @{}(", name_text(function.name));
-    for (size_t i = 0; i < body.argument_count(); ++i)
-      out_ += fmt::format("{}{}: {}", i ? ", " : "", names_[body.argument(i)], body.argument(i)->type().str());
+    for (size_t i = 0; i < body.argument_count(); ++i) out_ += (i ? ", " : "") + argument(body.argument(i));
     out_ += ") -> (";
     const size_t results = std::max(function.output_names.size(), end ? end->operands().size() : 0);
     for (size_t i = 0; i < results; ++i)
@@ -153,6 +152,13 @@ class Printer {
   }
 
  private:
+  /// `%x: f32[N,5]`, or `param %w: f32[3,5] = splat(0.5)`.
+  std::string argument(const Value* value) {
+    const std::string text = fmt::format("{}: {}", names_[value], value->type().str());
+    if (!value->is_parameter()) return text;
+    return fmt::format("param {} = {}", text, constant_text(value->initial(), options_));
+  }
+
   std::string value(const Value* value) {
     if (value->is_constant() && value->rank() == 0)
       return fmt::format("{}({})", name(value->dtype()), element_text(value->constant(), 0));

@@ -28,6 +28,7 @@ class Verifier {
 
   std::vector<Diagnostic> run() {
     for (const auto& constant : function_.constants()) check_constant(*constant);
+    for (const Value* parameter : function_.parameters()) check_parameter(*parameter);
     collect_dims();
     check_arguments(function_.body());
     check_block(function_.body(), nullptr);
@@ -47,10 +48,18 @@ class Verifier {
   void check_constant(const Value& value) {
     known_.insert(&value);
     visible_.insert(&value);
-    const Tensor& tensor = value.constant();
+    check_tensor("constant", value, value.constant());
+  }
+
+  void check_parameter(const Value& value) {
+    check_tensor("parameter", value, value.initial());
+    if (value.name().empty()) report(nullptr, "a parameter has no name, expected one by which to load and save it");
+  }
+
+  void check_tensor(std::string_view what, const Value& value, const Tensor& tensor) {
     const Type type{tensor.dtype(), Shape(tensor.shape().begin(), tensor.shape().end())};
     if (!(type == value.type()))
-      report(nullptr, "constant {}: got type {}, expected {} as its tensor has", value.name(), value.type().str(),
+      report(nullptr, "{} {}: got type {}, expected {} as its tensor has", what, value.name(), value.type().str(),
              type.str());
   }
 

@@ -32,14 +32,17 @@ using TensorRefs = std::map<uint64_t, const Tensor*>;
 
 TensorRefs large_constants(const Module& module, const PrintOptions& options) {
   TensorRefs result;
+  const auto add = [&](const Tensor& tensor) {
+    if (is_inline(tensor, options.max_inline_elements)) return;
+    const auto [it, inserted] = result.try_emplace(tensor.hash(), &tensor);
+    SEQC_CHECK(inserted || it->second == &tensor || it->second->identical(tensor),
+               "two constants share the hash {:016x}", it->first);
+  };
   for (const auto& function : module.functions) {
+    for (const Value* parameter : function->parameters()) add(parameter->initial());
     walk(function->body(), [&](const Op* op) {
-      for (const Value* operand : op->operands()) {
-        if (!operand->is_constant() || is_inline(operand->constant(), options.max_inline_elements)) continue;
-        const auto [it, inserted] = result.try_emplace(operand->constant().hash(), &operand->constant());
-        SEQC_CHECK(inserted || it->second == &operand->constant() || it->second->identical(operand->constant()),
-                   "two constants share the hash {:016x}", it->first);
-      }
+      for (const Value* operand : op->operands())
+        if (operand->is_constant()) add(operand->constant());
     });
   }
   return result;

@@ -22,8 +22,11 @@ std::unique_ptr<Function> copy(const Function& function) {
   for (const auto& constant : function.constants())
     map[constant.get()] = result->constant(constant->constant(), constant->name());
   const Block& body = function.body();
-  for (size_t i = 0; i < body.argument_count(); ++i)
-    map[body.argument(i)] = result->body().add_argument(body.argument(i)->type(), body.argument(i)->name());
+  for (size_t i = 0; i < body.argument_count(); ++i) {
+    const Value* argument = body.argument(i);
+    Value* copied = map[argument] = result->body().add_argument(argument->type(), argument->name());
+    if (argument->is_parameter()) result->make_parameter(copied, argument->initial());
+  }
   clone_ops(body, result->body(), nullptr, map, true);
   return result;
 }

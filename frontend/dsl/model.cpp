@@ -31,7 +31,7 @@ Var Model::parameter(const std::string& name, const std::vector<int64_t>& shape,
   if (std::ranges::find(parameter_names_, name) != parameter_names_.end())
     fail(ErrorKind::BadInput, "parameter \"{}\": got a second one of this name, expected distinct names", name);
   parameter_names_.push_back(name);
-  return constant(initial_value(init, seed_, name, shape, type), name);
+  return {context_, function().parameter(initial_value(init, seed_, name, shape, type), name)};
 }
 
 void Model::output(const std::string& name, const Var& value) {
@@ -39,13 +39,14 @@ void Model::output(const std::string& name, const Var& value) {
   function().output_names.push_back(name);
 }
 
-std::unique_ptr<ir::Module> Model::finish() {
+std::unique_ptr<ir::Module> Model::finish(bool trainable) {
   SEQC_CHECK(module_->functions[0]->body().terminator() == nullptr, "a model is finished twice");
   if (outputs_.empty())
     fail(ErrorKind::BadInput, "model \"{}\": got no output, expected at least one", function().name);
   std::vector<ir::Value*> values;
   for (const Var& output : outputs_) values.push_back(output.value());
   builder_.return_(std::move(values));
+  if (!trainable) function().freeze_parameters();
   return std::move(module_);
 }
 

@@ -26,8 +26,9 @@ class Model {
   /// Outputs appear in the order of these calls.
   void output(const std::string& name, const Var& value);
 
-  /// Ends the model and hands it out; only once, after at least one output.
-  std::unique_ptr<ir::Module> finish();
+  /// Ends the model and hands it out; only once, after at least one output. Parameters become constants, or stay what
+  /// they are (ir::Function::parameters) for those who train it.
+  std::unique_ptr<ir::Module> finish(bool trainable = false);
 
  private:
   ir::Function& function() { return *module_->functions[0]; }

@@ -173,6 +173,15 @@ TEST_CASE("a function has a name for each output, and distinct names") {
   CHECK_FAULT(f, "got two arguments named \"x\"");
 }
 
+TEST_CASE("parameters have a name and the type of their initial value") {
+  Fixture f;
+  f.b.return_({f.x});
+  Value* w = f.function.parameter(Tensor(DType::f64, {3}), "");
+  w->set_type({DType::f32, {3}});
+  CHECK_FAULT(f, "parameter : got type f32[3], expected f64[3] as its tensor has");
+  CHECK_FAULT(f, "a parameter has no name");
+}
+
 TEST_CASE("modules have one function of a name") {
   Module module;
   for (int i = 0; i < 2; ++i) {

@@ -34,6 +34,7 @@ std::unique_ptr<Module> large_module() {
     for (int i = 0; i < kDTypeCount; ++i)
       b.copy(b.constant(test::random_tensor(static_cast<DType>(i), {3, 7, 11}, random)));
     b.copy(b.constant(Tensor::f32({20}, std::vector<float>(20, 1)), "splat"));
+    module->functions.back()->parameter(test::random_tensor(DType::f32, {5, 9}, random), "w");
     b.return_({});
   }
   return module;
@@ -55,6 +56,7 @@ TEST_CASE("modules are saved with their large constants and load again") {
     const auto &a = module->functions[f]->constants(), &b = loaded->functions[f]->constants();
     REQUIRE(a.size() == b.size());
     for (size_t i = 0; i < a.size(); ++i) CHECK(a[i]->constant().identical(b[i]->constant()));
+    CHECK(loaded->functions[f]->parameters()[0]->initial().identical(module->functions[f]->parameters()[0]->initial()));
   }
   save_module(*module, path, {.max_inline_elements = 1000});
   CHECK_MESSAGE(folder.files() == 1, "weights that are no longer needed are left");
