@@ -3,15 +3,12 @@
 
 #include "ir/error.h"
 #include "passes/derivative_rules.h"
+#include "passes/reverse_sweep.h"
 
 namespace seqc::passes {
-namespace {
 
 using namespace ir;
 
-Value* zeros(Builder& b, const Value* like) { return b.broadcast(b.scalar_like(like, 0), like->shape()); }
-
-/// Zeros put between the elements of an axis: stride - 1 after each, none behind the last.
 Value* spread(Builder& b, Value* g, int64_t axis, int64_t stride) {
   const Dim count = g->shape()[axis];
   Shape column = g->shape();
@@ -33,10 +30,9 @@ Value* reversed(Builder& b, Value* x, int64_t axis) {
   return b.slice(x, starts, x->shape(), steps);
 }
 
-/// The taken elements go back to their places, zeros elsewhere.
-Value* slice_derivative(Builder& b, const Op& op, Value* g) {
-  const auto& attr = op.as<SliceAttr>();
-  const Shape& shape = op.operand(0)->shape();
+Value* put_slice(Builder& b, Value* g, const SliceAttr& attr, const Shape& shape) {
+  if (std::find(attr.sizes.begin(), attr.sizes.end(), Dim(0)) != attr.sizes.end())
+    return b.broadcast(b.scalar_like(g, 0), shape);  // starts may be anywhere
   Shape lo, hi;
   for (size_t i = 0; i < shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
@@ -52,6 +48,8 @@ Value* slice_derivative(Builder& b, const Op& op, Value* g) {
   }
   return b.emit(Opcode::Pad, {g, b.scalar_like(g, 0)}, PadAttr{lo, hi});
 }
+
+namespace {
 
 Adjoints concat_derivative(Builder& b, const Op& op, Value* g) {
   const int64_t axis = op.as<AxisAttr>().axis;
@@ -107,7 +105,7 @@ Adjoints gather_derivative(Builder& b, const Op& op, Value* g) {
   const Dim count = element_count(indices->shape());
   Shape flat(x->shape());
   flat[axis] = count;
-  return {add_at(b, zeros(b, x), b.reshape(op.operand(1), {count}), b.reshape(g, flat), axis), nullptr};
+  return {add_at(b, zeros_like(b, x), b.reshape(op.operand(1), {count}), b.reshape(g, flat), axis), nullptr};
 }
 
 /// Index tuples [..., rank] of each element of `indices`: along `axis` the given ones, elsewhere their own positions.
@@ -128,7 +126,7 @@ Value* element_tuples(Builder& b, Value* indices, int64_t axis) {
 }
 
 Value* added(Builder& b, const Value* like, Value* tuples, Value* g) {
-  return b.emit(Opcode::ScatterNd, {zeros(b, like), tuples, g}, ScatterAttr{ScatterKind::Add});
+  return b.emit(Opcode::ScatterNd, {zeros_like(b, like), tuples, g}, ScatterAttr{ScatterKind::Add});
 }
 
 Adjoints gather_nd_derivative(Builder& b, const Op& op, Value* g) {
@@ -145,12 +143,40 @@ Adjoints gather_nd_derivative(Builder& b, const Op& op, Value* g) {
   return {added(b, op.operand(0), tuples, g), nullptr};
 }
 
+/// Each factor gets the product of all others. Zeros among the updates are counted, so that none is divided by.
+Adjoints scatter_mul_derivative(Builder& b, const Op& op, Value* g, Value* at_updates) {
+  Value *x = op.operand(0), *tuples = op.operand(1), *u = op.operand(2);
+  Value *zero = b.scalar_like(g, 0), *one = b.scalar_like(g, 1);
+  const auto scatter = [&](double start, Value* values, ScatterKind kind) {
+    return b.emit(Opcode::ScatterNd, {b.broadcast(b.scalar_like(g, start), x->shape()), tuples, values},
+                  ScatterAttr{kind});
+  };
+  const auto at = [&](Value* v) { return b.emit(Opcode::GatherNd, {v, tuples}, GatherNdAttr{0}); };
+  Value* is_zero = b.eq(u, zero);
+  Value* safe = b.select(is_zero, one, u);
+  Value* product = scatter(1, safe, ScatterKind::Mul);
+  Value* zeros = scatter(0, b.cast(is_zero, g->dtype()), ScatterKind::Add);
+  Value* of_others =
+      b.select(b.eq(b.sub(at(zeros), b.cast(is_zero, g->dtype())), zero), b.div(at(product), safe), zero);
+  return {b.mul(g, b.select(b.eq(zeros, zero), product, zero)), nullptr, b.mul(b.mul(at_updates, at(x)), of_others)};
+}
+
+/// Equal extremes share it.
+Adjoints scatter_extreme_derivative(Builder& b, const Op& op, Value* g, Value* at_updates) {
+  Value *x = op.operand(0), *tuples = op.operand(1), *u = op.operand(2);
+  const auto at = [&](Value* v) { return b.emit(Opcode::GatherNd, {v, tuples}, GatherNdAttr{0}); };
+  Value* kept = b.cast(b.eq(x, op.result()), g->dtype());
+  Value* hit = b.cast(b.eq(u, at(op.result())), g->dtype());
+  Value* count = b.emit(Opcode::ScatterNd, {kept, tuples, hit}, ScatterAttr{ScatterKind::Add});
+  return {b.div(b.mul(g, kept), count), nullptr, b.div(b.mul(at_updates, hit), at(count))};
+}
+
 Adjoints scatter_derivative(Builder& b, const Op& op, Value* g) {
   Value *tuples = op.operand(1), *updates = op.operand(2);
   Value* at_updates = b.emit(Opcode::GatherNd, {g, tuples}, GatherNdAttr{0});
   if (op.as<ScatterAttr>().kind == ScatterKind::Add) return {g, nullptr, at_updates};
-  if (op.as<ScatterAttr>().kind != ScatterKind::Set)
-    fail(ErrorKind::Unsupported, "{}: scatter_nd that multiplies or compares has no derivative", op.location());
+  if (op.as<ScatterAttr>().kind == ScatterKind::Mul) return scatter_mul_derivative(b, op, g, at_updates);
+  if (op.as<ScatterAttr>().kind != ScatterKind::Set) return scatter_extreme_derivative(b, op, g, at_updates);
   // Of several updates of one element the last holds: it finds its own number in the element, the others do not.
   const Value* x = op.operand(0);
   const Shape rows(tuples->shape().begin(), tuples->shape().end() - 1);
@@ -186,7 +212,7 @@ Adjoints movement_derivative(Builder& b, const Op& op, Value* g) {
       for (size_t i = 0; i < perm.size(); ++i) inverse[perm[i]] = static_cast<int64_t>(i);
       return {b.transpose(g, inverse)};
     }
-    case Opcode::Slice: return {slice_derivative(b, op, g)};
+    case Opcode::Slice: return {put_slice(b, g, op.as<SliceAttr>(), op.operand(0)->shape())};
     case Opcode::Concat: return concat_derivative(b, op, g);
     case Opcode::Pad: return pad_derivative(b, op, g);
     case Opcode::Gather: return gather_derivative(b, op, g);

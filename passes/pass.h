@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ struct PassContext {
   int64_t max_folded_elements = 1 << 24;     ///< fold makes no constant larger than this
   WeightFormat weights = WeightFormat::F32;  ///< compress-weights does nothing unless another is asked for
   ActivationFormat activations = ActivationFormat::F32;  ///< quantise-activations, likewise
+  /// Bytes that a gradient may keep of each scan until it runs back through it; -1: as many as make it fast.
+  int64_t max_saved_bytes = -1;
+  /// Sizes to reckon with for named dims where max_saved_bytes asks for numbers.
+  std::map<std::string, int64_t> expected_dims = {};
 };
 
 /// True if the function changed.

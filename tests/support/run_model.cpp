@@ -63,4 +63,12 @@ std::optional<std::vector<ir::Tensor>> try_run_model(const seqc_model& model, co
   return results;
 }
 
+size_t workspace_bytes(const seqc_model& model, const std::vector<ir::Tensor>& inputs) {
+  std::vector<seqc_tensor> in, out(static_cast<size_t>(model.output_count));
+  for (const ir::Tensor& input : inputs) in.push_back(describe(input));
+  size_t bytes = 0;
+  REQUIRE(model.prepare(in.data(), out.data(), &bytes) == SEQC_OK);
+  return bytes;
+}
+
 }  // namespace seqc::test

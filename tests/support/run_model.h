@@ -16,4 +16,7 @@ std::vector<ir::Tensor> run_model(const seqc_model& model, const std::vector<ir:
 std::optional<std::vector<ir::Tensor>> try_run_model(const seqc_model& model, const std::vector<ir::Tensor>& inputs,
                                                      int threads, int32_t& status);
 
+/// Bytes that a call with these inputs works in. Fails the current test when `prepare` refuses them.
+size_t workspace_bytes(const seqc_model& model, const std::vector<ir::Tensor>& inputs);
+
 }  // namespace seqc::test
