@@ -74,15 +74,21 @@ void rewrite(Op* op) {
   op->erase();
 }
 
-/// A matrix times a vector has its only free labels on the left; code generation wants them on the right.
+/// A matrix times a vector has its only free labels on the left; code generation wants them on the right. Sums run in the
+/// order in which the right-hand side has their labels, so the matrix takes over the vector's.
 void swap_operands(Op* op) {
-  const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   Builder b = Builder::before(op);
+  const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   const auto converted = [&](Value* x) {  // as it is, unless the operands have two types
     return op->operand(0)->dtype() == op->operand(1)->dtype() ? x : b.cast(x, op->result()->dtype());
   };
-  op->set_operands({converted(op->operand(1)), converted(op->operand(0))});
-  op->set_attr(ContractAttr{.spec = spec.rhs + "," + spec.lhs + "->" + spec.out, .columns = {}});
+  std::string lhs = spec.lhs;
+  size_t next = 0;
+  for (char& label : lhs)
+    if (spec.summed.find(label) != std::string::npos) label = spec.summed[next++];
+  Value *vector = converted(op->operand(1)), *matrix = converted(reorder(b, op->operand(0), spec.lhs, lhs));
+  op->set_operands({vector, matrix});
+  op->set_attr(ContractAttr{.spec = spec.rhs + "," + lhs + "->" + spec.out, .columns = {}});
 }
 
 }  // namespace
