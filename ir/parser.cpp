@@ -73,6 +73,8 @@ class Parser : public TokenReader {
       define(name, argument);
       if (!parameter) continue;
       need("=");
+      if (!is_arithmetic(argument->dtype()))
+        error(where, fmt::format("got a parameter {}, expected numbers", argument->type().str()));
       function->make_parameter(argument, constant(argument->type(), where));
     }
     need(")");

@@ -112,7 +112,7 @@ void append_list(std::string& out, const Tensor& tensor, size_t axis, int64_t& a
 std::string constant_text(const Tensor& tensor, const PrintOptions& options) {
   if (!options.constant_values) return "?";
   if (tensor.count() == 0) return "[]";
-  if (is_splat(tensor)) return "splat(" + element_text(tensor, 0) + ")";
+  if (is_splat(tensor) || tensor.rank() == 0) return "splat(" + element_text(tensor, 0) + ")";
   if (!is_inline(tensor, options.max_inline_elements)) return fmt::format("#{:016x}", tensor.hash());
   std::string out;
   int64_t at = 0;

@@ -53,6 +53,8 @@ class Verifier {
 
   void check_parameter(const Value& value) {
     check_tensor("parameter", value, value.initial());
+    if (!is_arithmetic(value.dtype()))
+      report(nullptr, "parameter {} is {}, expected numbers", value.name(), value.type().str());
     if (value.name().empty()) report(nullptr, "a parameter has no name, expected one by which to load and save it");
   }
 

@@ -1,4 +1,7 @@
 /// Gradients of functions: the ops that compute them, added to the function that computes the loss.
+///
+/// Truncated backpropagation through time needs nothing more: states that go from one batch to the next are inputs and
+/// outputs of the function, and no gradient passes through an input that is not asked for.
 #pragma once
 
 #include <cstdint>

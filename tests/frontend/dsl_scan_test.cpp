@@ -141,13 +141,13 @@ TEST_CASE("cells emit primitives in the form that passes look for") {
 
 TEST_CASE("model: parameters depend on name and seed only; forget bias is 1; misuse is refused") {
   dsl::Model a("m", 7), b("m", 7), c("m", 8);
-  const auto first = [](const Var& v) { return v.value()->constant().real(0); };
+  const auto first = [](const Var& v) { return v.value()->initial().real(0); };
   b.parameter("other", {2, 2});
   const Var wa = a.parameter("w", {4, 6}), wb = b.parameter("w", {4, 6}), wc = c.parameter("w", {4, 6});
-  CHECK(wa.value()->constant().identical(wb.value()->constant()));
+  CHECK(wa.value()->initial().identical(wb.value()->initial()));
   CHECK(first(wa) != first(wc));
   double largest = 0;
-  for (const double v : reals(wa.value()->constant())) largest = std::max(largest, std::abs(v));
+  for (const double v : reals(wa.value()->initial())) largest = std::max(largest, std::abs(v));
   CHECK(largest <= std::sqrt(6.0 / 10));
   CHECK(largest > 0.5 * std::sqrt(6.0 / 10));
   CHECK(first(dsl::lstm_parameters(a, "l", 2, 3).forget.b) == 1);

@@ -104,6 +104,31 @@ TEST_CASE("gradients: rows of tables that are only looked up") {
   for (size_t i = 0; i < sparse.size(); ++i) CHECK(test::distance(compiled[i], sparse[i]) < 1e-12);
 }
 
+TEST_CASE("gradients: rows of tables that the steps of a scan look up") {
+  const auto module = ir::parse_module(
+      "func @f(%i: i64[T,2], %t: f64[5,3], %w: f64[3,3]) -> (y: f64[]) {\n"
+      "  %z = broadcast f64(0.5) {shape=[2,3]}\n"
+      "  %h = scan {length=T} carry(%a = %z) in(%k = %i) {\n    %e = gather %t, %k {axis=0}\n"
+      "    %p = contract %a, %w {spec=\"ni,ji->nj\"}\n    %s = add %e, %p\n    %n = tanh %s\n    yield %n\n  }\n"
+      "  %y = reduce %h {kind=sum, axes=[0,1]}\n  return %y\n}\n");
+  const ir::Function& f = *module->functions[0];
+  const auto dense = test::with_gradients(f), sparse = test::with_gradients(f, {.sparse_rows = true});
+  const auto inputs = test::random_inputs(f, {{"T", 7}}, 4);
+  const auto want = ir::interpret(*dense, inputs), got = ir::interpret(*sparse, inputs);
+  REQUIRE(got.size() == 4);  // y, indices and rows, w's gradient
+  CHECK(got[1].shape() == std::vector<int64_t>{14});
+  Tensor sum(ir::DType::f64, {5, 3});
+  for (int64_t r = 0; r < 14; ++r) {
+    const int64_t index = got[1].integer(r), row = index < 0 ? index + 5 : index;
+    for (int64_t c = 0; c < 3; ++c) sum.set_real(row * 3 + c, sum.real(row * 3 + c) + got[2].real(r * 3 + c));
+  }
+  CHECK(test::distance(sum, want[1]) < 1e-14);
+  // No step writes a table.
+  for (const ir::Op* op : sparse->body().op_list())
+    if (op->code() == ir::Opcode::Scan)
+      ir::walk(op->region(), [](const ir::Op* inner) { CHECK(inner->code() != ir::Opcode::ScatterNd); });
+}
+
 TEST_CASE("gradients: of gradients, for elementwise and linear ops and through scans") {
   for (const char* body :
        {"  %y = tanh %x", "  %y = sigmoid %x", "  %y = exp %x", "  %y = sin %x", "  %y = erf %x", "  %y = div %x, %w",

@@ -112,8 +112,10 @@ TextCase read_text_case(const std::filesystem::path& path) {
 
 ir::WeightTable weights_of(const ir::Module& module) {
   ir::WeightTable table;
-  for (const auto& function : module.functions)
+  for (const auto& function : module.functions) {
     for (const auto& value : function->constants()) table[value->constant().hash()] = value->constant();
+    for (const ir::Value* value : function->parameters()) table[value->initial().hash()] = value->initial();
+  }
   return table;
 }
 
