@@ -339,13 +339,13 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
   }
 }
 
-/// The address part of the left operand that does not depend on the loops outside this tile is left to LLVM to hoist.
 /// Whether groups of k are products of bytes that stand side by side.
 bool ContractKernel::has_dots(const Contraction& c) const {
   const bool bytes = c.lhs.buffer->dtype() == ir::DType::u8 && c.stored() == ir::DType::i8 && c.group() == 4;
   return bytes && !is_immediate(c.lhs.buffer) && c.lhs.strides[domain_.size()] == Dim(1) && has_byte_dots(e_, lanes_);
 }
 
+/// What of the address does not depend on the loops outside this tile is left to LLVM to hoist.
 llvm::Value* ContractKernel::lhs_address(const Contraction& c, llvm::Value* row, llvm::Value* k) {
   llvm::Value* offset = f_.dim(c.lhs.offset);
   const size_t k_variable = domain_.size();

@@ -1,5 +1,9 @@
 #include "runtime/thread_pool.h"
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include <system_error>
 
 #include "ir/error.h"
@@ -14,6 +18,23 @@ void relax() {
   asm volatile("yield");
 #endif
 }
+
+#ifdef __linux__
+int processor() { return sched_getcpu(); }
+
+/// Moves the calling thread to another of the processors that it may use, if there is one. Threads that sleep and wake in
+/// turns are never waiting at the same time, so that the system sees no reason to part them.
+void leave(int processor) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
+  cpu_set_t others = all;
+  CPU_CLR(processor, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+#else
+int processor() { return -1; }
+void leave(int) {}
+#endif
 
 /// About 100 microseconds on current processors: longer than the gap between calls of a real-time loop's inner steps,
 /// short enough that an idle pool costs nothing.
@@ -60,6 +81,7 @@ void ThreadPool::work(Worker& worker, int32_t index) noexcept {
     for (int spin = 0; spin < spins_ && worker.calls.load(std::memory_order_acquire) == done; ++spin) relax();
     worker.calls.wait(done, std::memory_order_acquire);
     if (!task_) return;
+    if (const int here = processor(); here >= 0 && here == caller_processor_) leave(here);
     task_(argument_, index);
     if (busy_.fetch_sub(1, std::memory_order_release) == 1) busy_.notify_one();
   }
@@ -68,6 +90,7 @@ void ThreadPool::work(Worker& worker, int32_t index) noexcept {
 void ThreadPool::run(Task task, void* argument, int32_t count) noexcept {
   task_ = task;
   argument_ = argument;
+  caller_processor_ = processor();
   busy_.store(count - 1, std::memory_order_relaxed);
   for (int32_t i = 0; i + 1 < count; ++i) {
     workers_[static_cast<size_t>(i)]->calls.fetch_add(1, std::memory_order_release);

@@ -40,6 +40,7 @@ class ThreadPool {
   // Written by the caller before a worker's `calls` goes up, read by that worker afterwards.
   Task task_ = nullptr;
   void* argument_ = nullptr;
+  int caller_processor_ = -1;                 ///< where the caller runs: workers go elsewhere
   alignas(64) std::atomic<int32_t> busy_{0};  ///< workers that have not finished the call
   int spins_;                                 ///< looks before a worker goes to sleep
   std::vector<std::unique_ptr<Worker>> workers_;
