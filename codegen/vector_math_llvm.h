@@ -40,21 +40,21 @@ class VectorMath {
   llvm::Value* log(llvm::Value* x);
   /// log(1 + x). f32 1.6, f64 2.0. -inf at -1, inf at inf, NaN below -1.
   llvm::Value* log1p(llvm::Value* x);
-  /// 1/(1 + e^-x), in f32 15 instructions, one of them a division. f32 3.9 (unfused 4.1), f64 2.2, relative also where the
+  /// 1/(1 + e^-x), in f32 15 instructions, one of them a division. f32 4.3 (unfused 4.1), f64 2.2, relative also where the
   /// result is small. 1/2 at +-0, 1 at inf, 0 at -inf; exactly 0 below x = -88.37 in f32 and -709.43 in f64, where the
   /// true result is less than 4.2e-39 and 8e-309. Never above 1.
   llvm::Value* sigmoid(llvm::Value* x);
   /// What 1 is divided by in it, from 1 to infinity. f32 only.
   llvm::Value* sigmoid_denominator(llvm::Value* x);
-  /// log(1 + e^x). f32 1.8, f64 2.2. 0 at -inf, inf at inf.
+  /// log(1 + e^x). f32 1.9, f64 2.2. 0 at -inf, inf at inf.
   llvm::Value* softplus(llvm::Value* x);
-  /// Error function. f32 4.0 (unfused 4.3), f64 2.0. +-1 at +-inf; magnitude never above 1.
+  /// Error function. f32 4.6 (unfused 4.3), f64 2.0. +-1 at +-inf; magnitude never above 1.
   llvm::Value* erf(llvm::Value* x);
   /// x^y with ISO C's special cases: pow(x, 0) = pow(1, y) = 1 even for NaN; negative x only with integer y, else NaN;
   /// signed zeros and infinities for odd y. f32 0.51, f64 1.5.
   llvm::Value* pow(llvm::Value* x, llvm::Value* y);
 
-  /// In f32 14 instructions, one of them a division. f32 3.5 (unfused 3.7), f64 2.8, relative: tanh(x) ~ x for tiny x.
+  /// In f32 14 instructions, one of them a division. f32 4.0 (unfused 3.8), f64 2.8, relative: tanh(x) ~ x for tiny x.
   /// +-1 at +-inf; magnitude never above 1.
   llvm::Value* tanh(llvm::Value* x);
   /// The same before its division, f32 with fused multiply-adds only. The denominator is between 3.4 and 2500, the numerator not larger.
