@@ -2,41 +2,25 @@
 #include <bit>
 #include <tuple>
 
-#include "codegen/kernel_llvm.h"
+#include "codegen/contract_sums_llvm.h"
 #include "ir/error.h"
-#include "ir/infer.h"
 
 namespace seqc::codegen {
 namespace {
-
-/// One contraction of a kernel with its packed weights (see Opcode::Pack): accumulators for `rows` rows by
-/// `gates * vectors` registers, one chain of fused multiply-adds over k each.
-struct Contraction {
-  const ir::Op* op;
-  ir::ContractSpec spec;
-  Access lhs;      // the last variable is k
-  Access weights;  // element 0 of a block's row; variables as in the result
-  Dim depth;       // summed elements
-  int64_t block;   // columns of a block
-  int64_t gates;
-
-  ir::DType stored() const { return weights.buffer->dtype(); }
-  int64_t group() const { return op->as<ir::ContractAttr>().group; }  // consecutive k side by side
-  Dim weight_row() const { return Dim(block * gates); }               // elements a k
-};
 
 /// Generates a kernel of one or more contractions over one domain, with their epilogue.
 class ContractKernel {
  public:
   explicit ContractKernel(Frame& f) : f_(f), e_(f.e) {
     for (const ir::Op* op : f.region().op_list())
-      if (op->code() == ir::Opcode::Contract) contractions_.push_back(read(*op));
-    domain_ = contractions_[0].op->result()->shape();
+      if (op->code() == ir::Opcode::Contract) add_to_chains(read_contraction(*op, f.region()));
+    domain_ = chains_[0].back().op->result()->shape();
     columns_ = static_cast<int>(domain_.size()) - 1;
-    lanes_ = std::min(e_.machine.vector_lanes, contractions_[0].block);
+    block_ = chains_[0].back().block;
+    lanes_ = std::min(e_.machine.vector_lanes, block_);
     if (f.kernel.result()->dtype() == ir::DType::f64)
       lanes_ = std::max<int64_t>(1, std::min(lanes_, e_.machine.vector_lanes / 2));
-    vectors_ = contractions_[0].block / lanes_;
+    vectors_ = block_ / lanes_;
   }
 
   void emit() {
@@ -52,7 +36,10 @@ class ContractKernel {
     llvm::Value* list = nullptr;
   };
 
-  Contraction read(const ir::Op& op) const;
+  /// Contractions of which each goes on with the sums of the one before.
+  using Chain = std::vector<Contraction>;
+
+  void add_to_chains(Contraction c);
   void plan_loops();
   void find_mask();
   bool avoids_contractions(const ir::Value* value, const ir::Value* mask) const;
@@ -61,31 +48,37 @@ class ContractKernel {
   void row_chunks(const Rows& rows, const Rows& blocks);
   void blocks(const Rows& rows, const Rows& blocks);
   std::pair<Rows, Rows> partition(const Rows& rows);
-  void row_tiles(const Rows& rows, llvm::Value* block);
+  void live_rows(const Rows& rows, llvm::Value* block);
+  void row_tiles(const Rows& rows, const std::function<void(llvm::Value* at, int64_t count)>& body);
   void tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block);
-  std::vector<llvm::Value*> accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block);
+  void sums_by_depth(const Chain& chain, const Rows& rows, llvm::Value* block, llvm::Value* sums);
+  Emitter::Carried accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
+  std::vector<llvm::Value*> row_numbers(const Rows& rows, llvm::Value* at, int64_t count);
+  TileFrame tile_frame() const { return {f_, variables_, row_, columns_, lanes_, vectors_}; }
   void epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                 llvm::Value* block);
   void prefetch_epilogue(const std::vector<llvm::Value*>& rows, llvm::Value* block);
-  llvm::Value* kept_in_memory(const std::vector<llvm::Value*>& registers);
-  void epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at, int64_t count,
-                            llvm::Value* block);
+  llvm::Value* memory_for(const Chain& chain, int64_t rows);
+  llvm::Value* register_in(llvm::Value* memory, const Chain& chain, llvm::Value* number);
+  void epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at,
+                            llvm::Value* count, llvm::Value* block);
   void masked_row(llvm::Value* row, llvm::Value* block);
   void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
-  llvm::Value* lhs_address(const Contraction& c, llvm::Value* row, llvm::Value* k);
-  llvm::Value* lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k);
-  bool has_dots(const Contraction& c) const;
   llvm::Value* row_number(const Rows& rows, llvm::Value* at);
   int64_t tile_rows() const;
   int64_t chunk_rows() const;
   int64_t tile_registers() const;
+  int64_t longest_depth() const;
+  bool cuts_depth() const;
+  size_t registers_of(const Chain& chain) const { return static_cast<size_t>(chain.back().gates * vectors_); }
+  llvm::Type* register_of(const Chain& chain) const;
 
   Frame& f_;
   Emitter& e_;
-  std::vector<Contraction> contractions_;
+  std::vector<Chain> chains_;
   ir::Shape domain_;
   int columns_;  // the column variable
-  int64_t lanes_, vectors_;
+  int64_t block_, lanes_, vectors_;
   std::vector<Access> outputs_, epilogue_reads_;
   std::vector<std::pair<int, Dim>> outer_;  // loops around the tiles: variable and size
   int row_ = -1;                            // the variable of the tile's rows; -1: one row
@@ -94,26 +87,15 @@ class ContractKernel {
   std::vector<llvm::Value*> variables_;
 };
 
-Contraction ContractKernel::read(const ir::Op& op) const {
-  const auto& attr = op.as<ir::ContractAttr>();
-  Contraction c{&op,        ir::parse_contract_spec(attr.spec),     {}, {}, {},
-                attr.lanes, static_cast<int64_t>(op.result_count())};
-  const size_t rank = op.result()->shape().size();
-  Coordinates at;
-  for (const char label : c.spec.lhs) {
-    const size_t position = c.spec.out.find(label);
-    at.push_back({Dim(0), static_cast<int>(position == std::string::npos ? rank : position), Dim(1)});
+void ContractKernel::add_to_chains(Contraction c) {
+  if (c.op->operands().size() == 2) {
+    chains_.push_back({std::move(c)});
+    return;
   }
-  auto lhs = buffer_access(op.operand(0), at, f_.region(), rank + 1);
-  SEQC_CHECK(lhs, "contract kernel: the left operand has no affine address");
-  c.lhs = *lhs;
-  const ir::Shape& packed = op.operand(1)->shape();
-  c.depth = op.operand(0)->shape()[c.spec.lhs.find(c.spec.summed[0])];
-  Coordinates batch(packed.size());
-  for (size_t i = 0; i < c.spec.batch.size(); ++i)
-    batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
-  c.weights = *buffer_access(op.operand(1), batch, f_.region(), rank + 1);
-  return c;
+  const auto chain = std::find_if(chains_.begin(), chains_.end(),
+                                  [&](const Chain& before) { return before.back().op == c.op->operand(2)->op(); });
+  SEQC_CHECK(chain != chains_.end(), "contract kernel: the sums to begin with are no contraction's of this kernel");
+  chain->push_back(std::move(c));
 }
 
 /// Row dims that all reads and writes traverse alike become one loop, the tile's rows.
@@ -129,9 +111,11 @@ void ContractKernel::plan_loops() {
     SEQC_CHECK(affine, "contract kernel: the epilogue reads an address that is not affine");
   }
   epilogue_reads_.assign(accesses.begin() + static_cast<ptrdiff_t>(epilogue), accesses.end());
-  for (const Contraction& c : contractions_) {
-    accesses.push_back(c.lhs);
-    accesses.push_back(c.weights);
+  for (const Chain& chain : chains_) {
+    for (const Contraction& c : chain) {
+      accesses.push_back(c.lhs);
+      accesses.push_back(c.weights);
+    }
   }
   auto merged = mergeable(domain_, accesses);
   if (rank >= 2) merged[rank - 2] = false;  // rows never merge with columns
@@ -146,10 +130,10 @@ void ContractKernel::plan_loops() {
   if (outer_.empty()) return;
   // The largest loop gives the rows of the tile, unless it chooses the weights (a batch dim).
   for (size_t i = outer_.size(); i-- > 0;) {
-    const bool batch = std::any_of(contractions_.begin(), contractions_.end(), [&](const Contraction& c) {
-      return !(c.weights.strides[outer_[i].first] == Dim(0));
-    });
-    if (batch) continue;
+    const auto is_batch = [&](const Contraction& c) { return !(c.weights.strides[outer_[i].first] == Dim(0)); };
+    if (std::any_of(chains_.begin(), chains_.end(),
+                    [&](const Chain& chain) { return std::any_of(chain.begin(), chain.end(), is_batch); }))
+      continue;
     row_ = outer_[i].first;
     row_count_ = outer_[i].second;
     outer_.erase(outer_.begin() + static_cast<ptrdiff_t>(i));
@@ -197,7 +181,7 @@ void ContractKernel::find_mask() {
 /// Threads share the blocks of columns, so that each core's cache holds its part of the weights; the rows where there
 /// are many and the blocks do not go round.
 void ContractKernel::tiles() {
-  llvm::Value* count = f_.dim(ir::ceildiv(domain_[columns_], Dim(contractions_[0].block)));
+  llvm::Value* count = f_.dim(ir::ceildiv(domain_[columns_], Dim(block_)));
   auto [block_begin, block_end] = thread_share(f_, count, 1);
   Rows rows{e_.i64(0), f_.dim(row_count_)};
   if (row_ >= 0 && !(row_count_ == Dim(1))) {
@@ -214,13 +198,27 @@ void ContractKernel::tiles() {
   row_chunks(rows, {block_begin, block_end});
 }
 
+constexpr int64_t kDepth = 256;  // summed elements of a block of weights that stays in cache while the rows pass by
+
+int64_t ContractKernel::longest_depth() const {
+  int64_t longest = 1;
+  for (const Chain& chain : chains_)
+    for (const Contraction& c : chain)
+      longest = std::max(longest, c.depth.is_constant() ? c.depth.constant() : 4 * kDepth);
+  return longest;
+}
+
+/// Whether long sums are made in parts, with those of all rows in memory in between.
+bool ContractKernel::cuts_depth() const {
+  const bool several_tiles = row_ >= 0 && !(row_count_.is_constant() && row_count_.constant() <= tile_rows());
+  return several_tiles && longest_depth() >= 4 * kDepth;
+}
+
 /// Rows of the left operand that stay in cache while all blocks of weights pass by.
 int64_t ContractKernel::chunk_rows() const {
   constexpr int64_t kElements = 64 << 10, kMostRows = 192;
-  int64_t depth = 1;
-  for (const Contraction& c : contractions_) depth = std::max(depth, c.depth.is_constant() ? c.depth.constant() : 512);
-  const int64_t rows = std::min(kMostRows, std::max<int64_t>(24, kElements / depth));
-  return std::max<int64_t>(1, rows / tile_rows()) * tile_rows();
+  const int64_t rows = std::min(kMostRows, kElements / (cuts_depth() ? kDepth : longest_depth()));
+  return std::max<int64_t>(1, std::max<int64_t>(24, rows) / tile_rows()) * tile_rows();
 }
 
 void ContractKernel::row_chunks(const Rows& rows, const Rows& all) {
@@ -243,7 +241,7 @@ void ContractKernel::blocks(const Rows& rows, const Rows& all) {
   llvm::Value* mirror = e_.CreateSub(e_.add(all.begin, all.end), e_.i64(1));
   e_.loop(all.begin, all.end, 1, [&](llvm::Value* i) {
     llvm::Value* block = e_.CreateSelect(backwards, e_.CreateSub(mirror, i), i);
-    row_tiles(live, block);
+    live_rows(live, block);
     if (!mask_) return;
     e_.loop(masked.begin, masked.end, 1, [&](llvm::Value* at) { masked_row(row_number(masked, at), block); });
   });
@@ -282,9 +280,9 @@ llvm::Value* ContractKernel::row_number(const Rows& rows, llvm::Value* at) {
 
 /// Registers that one row of the widest contraction accumulates in.
 int64_t ContractKernel::tile_registers() const {
-  int64_t widest = 1;
-  for (const Contraction& c : contractions_) widest = std::max(widest, c.gates * vectors_);
-  return widest;
+  size_t widest = 1;
+  for (const Chain& chain : chains_) widest = std::max(widest, registers_of(chain));
+  return static_cast<int64_t>(widest);
 }
 
 /// As many rows as their accumulators, one weight register and one broadcast each leave registers for; a known number
@@ -297,14 +295,14 @@ int64_t ContractKernel::tile_rows() const {
   return (row_count_.constant() + count - 1) / count;
 }
 
-void ContractKernel::row_tiles(const Rows& rows, llvm::Value* block) {
+void ContractKernel::row_tiles(const Rows& rows, const std::function<void(llvm::Value*, int64_t)>& body) {
   const int64_t most = tile_rows();
   if (most == 1) {
-    e_.loop(rows.begin, rows.end, 1, [&](llvm::Value* at) { tile(rows, at, 1, block); });
+    e_.loop(rows.begin, rows.end, 1, [&](llvm::Value* at) { body(at, 1); });
     return;
   }
   llvm::Value* rest = e_.CreateSub(rows.end, e_.CreateURem(e_.CreateSub(rows.end, rows.begin), e_.i64(most)));
-  e_.loop(rows.begin, rest, most, [&](llvm::Value* at) { tile(rows, at, most, block); });
+  e_.loop(rows.begin, rest, most, [&](llvm::Value* at) { body(at, most); });
   std::vector<int64_t> sizes;
   if (row_count_.is_constant() && !rows.list)
     sizes = {row_count_.constant() % most};
@@ -314,136 +312,90 @@ void ContractKernel::row_tiles(const Rows& rows, llvm::Value* block) {
   for (const int64_t size : sizes) {
     if (size == 0) continue;
     llvm::Value* fits = e_.CreateICmpSLE(e_.add(rest, e_.i64(size)), rows.end);
-    e_.when(fits, [&] { tile(rows, rest, size, block); });
+    e_.when(fits, [&] { body(rest, size); });
     rest = e_.CreateSelect(fits, e_.add(rest, e_.i64(size)), rest);
   }
 }
 
-void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
+std::vector<llvm::Value*> ContractKernel::row_numbers(const Rows& rows, llvm::Value* at, int64_t count) {
   std::vector<llvm::Value*> numbers;
   for (int64_t r = 0; r < count; ++r) numbers.push_back(row_number(rows, e_.add(at, e_.i64(r))));
+  return numbers;
+}
+
+/// One block of columns of the rows whose products are needed.
+void ContractKernel::live_rows(const Rows& rows, llvm::Value* block) {
+  if (!cuts_depth()) {
+    row_tiles(rows, [&](llvm::Value* at, int64_t count) { tile(rows, at, count, block); });
+    return;
+  }
+  std::vector<llvm::Value*> sums;
+  for (const Chain& chain : chains_) {
+    sums.push_back(memory_for(chain, chunk_rows()));
+    sums_by_depth(chain, rows, block, sums.back());
+  }
+  epilogue_from_memory(sums, rows, rows.begin, e_.CreateSub(rows.end, rows.begin), block);
+}
+
+/// Sums of all rows in memory, one part of the depth after the other.
+void ContractKernel::sums_by_depth(const Chain& chain, const Rows& rows, llvm::Value* block, llvm::Value* sums) {
+  const auto registers = static_cast<int64_t>(registers_of(chain));
+  llvm::Type* type = register_of(chain);
+  const auto bytes = static_cast<int64_t>(e_.GetInsertBlock()->getModule()->getDataLayout().getTypeAllocSize(type));
+  llvm::Value* count = e_.mul(e_.CreateSub(rows.end, rows.begin), e_.i64(registers));
+  e_.CreateMemSet(sums, e_.getInt8(0), e_.mul(count, e_.i64(bytes)), llvm::Align(static_cast<uint64_t>(bytes)));
+  for (const Contraction& c : chain) {
+    e_.loop(e_.i64(0), f_.dim(c.depth), kDepth, [&](llvm::Value* k) {
+      llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(k, e_.i64(kDepth)), f_.dim(c.depth));
+      row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
+        llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
+        const auto address = [&](size_t i) {
+          return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
+        };
+        Emitter::Carried before(static_cast<size_t>(of_tile * registers));
+        for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(i));
+        const auto after = add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end}, before);
+        for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(i));
+      });
+    });
+  }
+}
+
+void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
+  const auto numbers = row_numbers(rows, at, count);
   if (count > 1) {
     prefetch_epilogue(numbers, block);
     std::vector<llvm::Value*> sums;
-    for (const Contraction& c : contractions_) sums.push_back(kept_in_memory(accumulate(c, numbers, block)));
-    epilogue_from_memory(sums, rows, at, count, block);
+    for (const Chain& chain : chains_) {
+      const auto registers = accumulate(chain, numbers, block);
+      sums.push_back(memory_for(chain, count));
+      for (size_t i = 0; i < registers.size(); ++i)
+        e_.CreateStore(registers[i], register_in(sums.back(), chain, e_.i64(static_cast<int64_t>(i))));
+    }
+    epilogue_from_memory(sums, rows, at, e_.i64(count), block);
     return;
   }
-  std::vector<std::vector<llvm::Value*>> accumulators;
-  for (const Contraction& c : contractions_) accumulators.push_back(accumulate(c, numbers, block));
+  std::vector<Emitter::Carried> sums;
+  for (const Chain& chain : chains_) sums.push_back(accumulate(chain, numbers, block));
   for (int64_t v = 0; v < vectors_; ++v) {
     std::vector<llvm::Value*> vector;
-    for (size_t i = 0; i < contractions_.size(); ++i)
-      for (int64_t g = 0; g < contractions_[i].gates; ++g) vector.push_back(accumulators[i][g * vectors_ + v]);
+    for (size_t i = 0; i < chains_.size(); ++i)
+      for (int64_t g = 0; g < chains_[i].back().gates; ++g)
+        vector.push_back(sums[i][static_cast<size_t>(g * vectors_ + v)]);
     epilogue(vector, numbers[0], e_.i64(v), block);
   }
 }
 
-/// Whether groups of k are products of bytes that stand side by side.
-bool ContractKernel::has_dots(const Contraction& c) const {
-  const bool bytes = c.lhs.buffer->dtype() == ir::DType::u8 && c.stored() == ir::DType::i8 && c.group() == 4;
-  return bytes && !is_immediate(c.lhs.buffer) && c.lhs.strides[domain_.size()] == Dim(1) && has_byte_dots(e_, lanes_);
-}
-
-/// What of the address does not depend on the loops outside this tile is left to LLVM to hoist.
-llvm::Value* ContractKernel::lhs_address(const Contraction& c, llvm::Value* row, llvm::Value* k) {
-  llvm::Value* offset = f_.dim(c.lhs.offset);
-  const size_t k_variable = domain_.size();
-  for (size_t v = 0; v < c.lhs.strides.size(); ++v) {
-    llvm::Value* at = v == k_variable ? k : static_cast<int>(v) == row_ ? row : variables_[v];
-    if (at && !(c.lhs.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(c.lhs.strides[v])));
-  }
-  return e_.element_address(f_.pointers.at(c.lhs.buffer), c.lhs.buffer->dtype(), offset);
-}
-
-llvm::Value* ContractKernel::lhs_element(const Contraction& c, llvm::Value* row, llvm::Value* k) {
-  if (is_immediate(c.lhs.buffer)) return immediate(e_, c.lhs.buffer);
-  const ir::DType type = c.lhs.buffer->dtype();
-  llvm::Value* element =
-      e_.CreateAlignedLoad(memory_type(e_.getContext(), type), lhs_address(c, row, k), llvm::Align(ir::size_of(type)));
-  return convert_element(e_, e_.from_memory(element, type), type, c.op->result()->dtype());
-}
-
 /// One register a row, gate and vector, in this order.
-std::vector<llvm::Value*> ContractKernel::accumulate(const Contraction& c, const std::vector<llvm::Value*>& rows,
-                                                     llvm::Value* block) {
-  const ir::DType type = c.op->result()->dtype();
-  llvm::Type* element = register_type(e_.getContext(), type);
-  llvm::Type* vector = vector_of(element, lanes_);
-  const auto registers = static_cast<size_t>(c.gates * vectors_);
-
-  llvm::Value* start = f_.dim(c.weights.offset);
-  for (int v = 0; v < columns_; ++v)
-    if (variables_[v] && !(c.weights.strides[v] == Dim(0)))
-      start = e_.add(start, e_.mul(variables_[v], f_.dim(c.weights.strides[v])));
-  llvm::Value* depth = f_.dim(c.depth);
-  const Dim rounded_depth = ir::ceildiv(c.depth, Dim(c.group())) * Dim(c.group());
-  start = e_.add(start, e_.mul(block, f_.dim(rounded_depth * c.weight_row())));
-  llvm::Value* panel = e_.element_address(f_.pointers.at(c.weights.buffer), c.stored(), start);
-
-  const auto product = [&](llvm::Value* x, llvm::Value* w, llvm::Value* sum) -> llvm::Value* {
-    if (!ir::is_float(type)) return e_.CreateAdd(sum, e_.CreateMul(x, w));
-    if (e_.machine.has_fma) return e_.CreateIntrinsic(llvm::Intrinsic::fma, {vector}, {x, w, sum});
-    return e_.CreateFAdd(sum, e_.CreateFMul(x, w));
-  };
-  // Of the two factors of a tile the fewer stay in registers, the others come one by one.
-  // With `dots` a step sums over the four k of a group.
-  const auto step = [&](llvm::Value* k, llvm::Value* in_group, bool dots, std::vector<llvm::Value*> sums) {
-    llvm::Value* first = c.group() == 1 ? k : e_.CreateSub(k, in_group);
-    llvm::Value* line = e_.element_address(panel, c.stored(), e_.mul(first, f_.dim(c.weight_row())));
-    const WeightTypes types{c.stored(), dots ? c.stored() : type, c.group()};
-    const auto weight = [&](size_t v) {
-      const auto number = static_cast<int64_t>(v);
-      return dots ? load_weight_words(e_, line, types, number, lanes_)
-                  : load_weights(e_, line, types, number, lanes_, in_group);
-    };
-    const auto element = [&](size_t r) {
-      return e_.splat(dots ? e_.CreateAlignedLoad(e_.getInt32Ty(), lhs_address(c, rows[r], k), llvm::Align(1))
-                           : lhs_element(c, rows[r], k),
-                      lanes_);
-    };
-    const bool hold_weights = registers < rows.size();
-    std::vector<llvm::Value*> held;
-    for (size_t i = 0; i < (hold_weights ? registers : rows.size()); ++i)
-      held.push_back(hold_weights ? weight(i) : element(i));
-    for (size_t i = 0; i < (hold_weights ? rows.size() : registers); ++i) {
-      llvm::Value* other = hold_weights ? element(i) : weight(i);
-      for (size_t j = 0; j < held.size(); ++j) {
-        llvm::Value*& sum = hold_weights ? sums[i * registers + j] : sums[j * registers + i];
-        llvm::Value *x = hold_weights ? other : held[j], *w = hold_weights ? held[j] : other;
-        sum = dots ? byte_dots(e_, sum, x, w, lanes_) : product(x, w, sum);
-      }
-    }
-    return sums;
-  };
-
-  Emitter::Carried sums(rows.size() * registers, llvm::Constant::getNullValue(vector));
-  constexpr size_t kProducts = 48;  // of one pass through the loop over k, about
-  const bool dots = has_dots(c);
-  const int64_t width = dots ? c.group() : 1;  // k of a step
-  const auto least = static_cast<size_t>(c.group() / width);
-  const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), least, 8)));
-  llvm::Value* done = e_.i64(0);
-  const auto run_steps = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
-    const int64_t at_once = steps * wide;
-    llvm::Value* whole = c.depth.is_constant() ? e_.i64(c.depth.constant() / at_once * at_once)
-                                               : e_.CreateSub(depth, e_.CreateURem(depth, e_.i64(at_once)));
-    sums = e_.loop(done, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
-      auto next = carried;
-      for (int64_t u = 0; u < steps; ++u) {
-        llvm::Value* at = e_.add(k, e_.i64(u * wide));
-        const bool aligned = at_once % c.group() == 0;
-        llvm::Value* in_group = aligned ? e_.i64(u * wide % c.group()) : e_.CreateURem(at, e_.i64(c.group()));
-        next = step(at, in_group, wide > 1, std::move(next));
-      }
-      return next;
-    });
-    done = whole;
-  };
-  run_steps(unroll, width);
-  if (dots && unroll > 1) run_steps(1, width);
-  run_steps(1, 1);
+Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows,
+                                            llvm::Value* block) {
+  Emitter::Carried sums(rows.size() * registers_of(chain), llvm::Constant::getNullValue(register_of(chain)));
+  for (const Contraction& c : chain) sums = add_products(tile_frame(), c, rows, block, {}, std::move(sums));
   return sums;
+}
+
+llvm::Type* ContractKernel::register_of(const Chain& chain) const {
+  return vector_of(register_type(e_.getContext(), chain.back().type()), lanes_);
 }
 
 /// Writes the results for the lanes that begin at column `first` of `row`.
@@ -460,7 +412,7 @@ void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::func
       evaluate.store(evaluate.value(f_.yielded()[i], identity), f_.kernel.result(i), outputs_[i]);
   };
   const Dim& count = domain_[columns_];
-  if (count.is_constant() && count.constant() % contractions_[0].block == 0) return masked_write(nullptr);
+  if (count.is_constant() && count.constant() % block_ == 0) return masked_write(nullptr);
   llvm::Value* left = e_.CreateSub(f_.dim(count), first);
   if (lanes_ == 1) return e_.when(e_.CreateICmpSGT(left, e_.i64(0)), [&] { masked_write(nullptr); });
   masked_write(e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_)));
@@ -469,19 +421,19 @@ void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::func
 /// `accumulators`: one register a contraction's gate, of one row and vector.
 void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                               llvm::Value* block) {
-  llvm::Value* first = e_.add(e_.mul(block, e_.i64(contractions_[0].block)), e_.mul(vector, e_.i64(lanes_)));
+  llvm::Value* first = e_.add(e_.mul(block, e_.i64(block_)), e_.mul(vector, e_.i64(lanes_)));
   write(row, first, [&](Evaluator& evaluate) {
     if (mask_) evaluate.assume(mask_, true);
     size_t i = 0;
-    for (const Contraction& c : contractions_)
-      for (int64_t g = 0; g < c.gates; ++g)
-        evaluate.bind(c.op->result(g), identity_coordinates(domain_.size()), accumulators[i++]);
+    for (const Chain& chain : chains_)
+      for (int64_t g = 0; g < chain.back().gates; ++g)
+        evaluate.bind(chain.back().op->result(g), identity_coordinates(domain_.size()), accumulators[i++]);
   });
 }
 
 /// What the epilogue reads of each row comes from far away (the projections of all steps): it is asked for in time.
 void ContractKernel::prefetch_epilogue(const std::vector<llvm::Value*>& rows, llvm::Value* block) {
-  llvm::Value* first = e_.mul(block, e_.i64(contractions_[0].block));
+  llvm::Value* first = e_.mul(block, e_.i64(block_));
   for (const Access& access : epilogue_reads_) {
     if (row_ < 0 || access.strides[row_] == Dim(0) || !f_.pointers.contains(access.buffer)) continue;
     for (llvm::Value* row : rows) {
@@ -501,29 +453,30 @@ void ContractKernel::prefetch_epilogue(const std::vector<llvm::Value*>& rows, ll
   }
 }
 
-llvm::Value* ContractKernel::kept_in_memory(const std::vector<llvm::Value*>& registers) {
+/// Room for the sums of some rows.
+llvm::Value* ContractKernel::memory_for(const Chain& chain, int64_t rows) {
   llvm::BasicBlock& entry = e_.GetInsertBlock()->getParent()->getEntryBlock();
-  auto* type = llvm::ArrayType::get(registers[0]->getType(), registers.size());
-  llvm::Value* memory = llvm::IRBuilder<>(&entry, entry.begin()).CreateAlloca(type);
-  for (size_t i = 0; i < registers.size(); ++i)
-    e_.CreateStore(registers[i], e_.CreateConstInBoundsGEP2_64(type, memory, 0, i));
-  return memory;
+  const auto count = static_cast<uint64_t>(rows) * registers_of(chain);
+  return llvm::IRBuilder<>(&entry, entry.begin()).CreateAlloca(llvm::ArrayType::get(register_of(chain), count));
+}
+
+llvm::Value* ContractKernel::register_in(llvm::Value* memory, const Chain& chain, llvm::Value* number) {
+  return e_.CreateInBoundsGEP(register_of(chain), memory, number);
 }
 
 /// Several rows leave no registers for an epilogue in place: the sums rest in memory, and one loop finishes them all.
 void ContractKernel::epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at,
-                                          int64_t count, llvm::Value* block) {
-  e_.loop(e_.i64(0), e_.i64(count), 1, [&](llvm::Value* r) {
+                                          llvm::Value* count, llvm::Value* block) {
+  e_.loop(e_.i64(0), count, 1, [&](llvm::Value* r) {
     llvm::Value* row = row_number(rows, e_.add(at, r));
     e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
       std::vector<llvm::Value*> vector;
-      for (size_t i = 0; i < contractions_.size(); ++i) {
-        const Contraction& c = contractions_[i];
-        llvm::Type* type = vector_of(register_type(e_.getContext(), c.op->result()->dtype()), lanes_);
-        for (int64_t g = 0; g < c.gates; ++g) {
-          llvm::Value* gate = e_.add(e_.mul(r, e_.i64(c.gates)), e_.i64(g));
-          llvm::Value* index = e_.add(e_.mul(gate, e_.i64(vectors_)), v);
-          vector.push_back(e_.CreateLoad(type, e_.CreateInBoundsGEP(type, sums[i], index)));
+      for (size_t i = 0; i < chains_.size(); ++i) {
+        const int64_t gates = chains_[i].back().gates;
+        for (int64_t g = 0; g < gates; ++g) {
+          llvm::Value* gate = e_.add(e_.mul(r, e_.i64(gates)), e_.i64(g));
+          llvm::Value* number = e_.add(e_.mul(gate, e_.i64(vectors_)), v);
+          vector.push_back(e_.CreateLoad(register_of(chains_[i]), register_in(sums[i], chains_[i], number)));
         }
       }
       epilogue(vector, row, v, block);
@@ -534,7 +487,7 @@ void ContractKernel::epilogue_from_memory(const std::vector<llvm::Value*>& sums,
 /// A block of a row whose products nobody needs.
 void ContractKernel::masked_row(llvm::Value* row, llvm::Value* block) {
   e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
-    llvm::Value* first = e_.add(e_.mul(block, e_.i64(contractions_[0].block)), e_.mul(v, e_.i64(lanes_)));
+    llvm::Value* first = e_.add(e_.mul(block, e_.i64(block_)), e_.mul(v, e_.i64(lanes_)));
     write(row, first, [&](Evaluator& evaluate) { evaluate.assume(mask_, false); });
   });
 }

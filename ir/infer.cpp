@@ -327,7 +327,8 @@ std::vector<Type> infer_contract(const Op& op) {
   const ContractSpec spec = parse_contract_spec(attr.spec);
   const DType type = op.operand(0)->dtype();
   need_number(type);
-  for (size_t i = 1; i < op.operands().size(); ++i) {
+  const size_t weights = attr.lanes > 0 ? 1 : op.operands().size() - 1;
+  for (size_t i = 1; i <= weights; ++i) {
     need(op.operand(i)->dtype() == op.operand(1)->dtype(),
          fmt::format("got {} and {}, expected right-hand sides of one element type", op.operand(1)->type().str(),
                      op.operand(i)->type().str()));
@@ -338,9 +339,8 @@ std::vector<Type> infer_contract(const Op& op) {
   const LabelSizes sizes = contract_sizes(op, spec);
   Shape shape;
   for (const char label : spec.out) shape.push_back(sizes.at(label));
-  size_t results = op.operands().size() - 1;
+  size_t results = weights;
   if (attr.lanes > 0) {
-    need_count(op.operands().size(), 2, "operands of a packed contraction");
     const Value* packed = op.operand(1);
     need_group(attr.group, packed->dtype());
     need(packed->rank() >= 3 && packed->shape().back().is_constant() &&
@@ -352,7 +352,14 @@ std::vector<Type> infer_contract(const Op& op) {
     need(results <= kMostResults,
          fmt::format("got packed weights of {} results, expected no more than {}", results, kMostResults));
   }
-  return std::vector<Type>(results, Type{*contract_type(type, op.operand(1)->dtype()), shape});
+  const Type result{*contract_type(type, op.operand(1)->dtype()), shape};
+  if (attr.lanes > 0 && op.operands().size() > 2) {
+    need_count(op.operands().size(), 2 + results, "operands of a packed contraction that begins with sums");
+    for (size_t i = 2; i < op.operands().size(); ++i)
+      need(op.operand(i)->type() == result,
+           fmt::format("got sums {} to begin with, expected {}", op.operand(i)->type().str(), result.str()));
+  }
+  return std::vector<Type>(results, result);
 }
 
 Type infer_pack(const Op& op) {

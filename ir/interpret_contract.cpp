@@ -71,10 +71,11 @@ void load_tile(const T* w, const RhsTables& rhs, size_t start, size_t width, std
     for (size_t k = 0; k < rhs.summed.size(); ++k) tile[k * kTile + c] = w[rhs.columns[start + c] + rhs.summed[k]];
 }
 
-/// sums[c] = the chain over k of x[k] * tile[k][c].
+/// sums[c] grows by the chain over k of x[k] * tile[k][c].
 template <class T>
 SEQC_INLINE_BODY inline void sum_tile(const T* x, const Sizes& x_summed, const T* tile, T* sums) {
-  T chains[kTile] = {};
+  T chains[kTile];
+  std::copy(sums, sums + kTile, chains);
   for (const int64_t k : x_summed) {
     const T value = x[k];
     for (size_t c = 0; c < kTile; ++c) chains[c] = kMultiplyAdd(value, tile[c], chains[c]);
@@ -85,11 +86,11 @@ SEQC_INLINE_BODY inline void sum_tile(const T* x, const Sizes& x_summed, const T
 
 template <class T>
 Tensor contract_of(const ContractSpec& spec, const LabelSizes& sizes, const Tensor& x, const Tensor& w,
-                   const RhsTables& rhs) {
+                   const RhsTables& rhs, const Tensor* start_sums) {
   if constexpr (Bool<T>) {
     fail(ErrorKind::BadInput, "is not defined for bool");
   } else {
-    Tensor result(x.dtype(), shape_of(spec.out, sizes));
+    Tensor result = start_sums ? *start_sums : Tensor(x.dtype(), shape_of(spec.out, sizes));
     const Sizes x_batch = group_offsets(spec.batch, spec.lhs, sizes),
                 x_rows = group_offsets(spec.rows, spec.lhs, sizes);
     const Sizes x_summed = group_offsets(spec.summed, spec.lhs, sizes);
@@ -104,7 +105,8 @@ Tensor contract_of(const ContractSpec& spec, const LabelSizes& sizes, const Tens
         load_tile(weights + rhs.batch[b], rhs, start, width, tile);
         run_fast([&]() SEQC_INLINE_BODY {
           for (size_t r = 0; r < rows.size(); ++r) {
-            T sums[kTile];
+            T sums[kTile] = {};
+            for (size_t c = 0; c < width; ++c) sums[c] = to[batch[b] + rows[r] + columns[start + c]];
             sum_tile(from + x_batch[b] + x_rows[r], x_summed, tile.data(), sums);
             for (size_t c = 0; c < width; ++c) to[batch[b] + rows[r] + columns[start + c]] = sums[c];
           }
@@ -120,18 +122,20 @@ Tensor contract_of(const ContractSpec& spec, const LabelSizes& sizes, const Tens
 Tensors contract(const Tensors& operands, const ContractAttr& attr, const DimBindings& dims) {
   const ContractSpec spec = parse_contract_spec(attr.spec);
   const auto computed = contract_type(operands[0].dtype(), operands[1].dtype());
-  for (const Tensor& operand : operands)
-    if (!computed || (&operand != &operands[0] && operand.dtype() != operands[1].dtype()))
-      fail(ErrorKind::BadInput, "got {} and {}, expected one element type", operands[0].type_str(), operand.type_str());
+  const size_t weights = attr.lanes > 0 ? 1 : operands.size() - 1;
+  for (size_t i = 1; i <= weights; ++i)
+    if (!computed || operands[i].dtype() != operands[1].dtype())
+      fail(ErrorKind::BadInput, "got {} and {}, expected one element type", operands[0].type_str(),
+           operands[i].type_str());
   LabelSizes sizes;
   bind_labels(spec.lhs, operands[0], sizes);
   const DType type = *computed;
   const auto converted = [&](const Tensor& t) { return t.dtype() == type ? widened(t) : cast(t, type); };
   const Tensor x = converted(operands[0]);
   Tensors results;
-  const auto add_result = [&](const Tensor& w, const RhsTables& rhs) {
-    results.push_back(
-        narrowed(with_element(x.dtype(), [&]<class T>() { return contract_of<T>(spec, sizes, x, w, rhs); }), type));
+  const auto add_result = [&](const Tensor& w, const RhsTables& rhs, const Tensor* sums = nullptr) {
+    results.push_back(narrowed(
+        with_element(x.dtype(), [&]<class T>() { return contract_of<T>(spec, sizes, x, w, rhs, sums); }), type));
   };
   if (attr.lanes == 0) {
     for (size_t i = 1; i < operands.size(); ++i) bind_labels(spec.rhs, operands[i], sizes);
@@ -150,7 +154,11 @@ Tensors contract(const Tensors& operands, const ContractAttr& attr, const DimBin
   expected.push_back(count * attr.lanes * group);
   if (packed.shape() != expected)
     fail(ErrorKind::BadInput, "got packed weights {}, expected [{}]", operands[1].type_str(), fmt::join(expected, ","));
-  for (int64_t i = 0; i < count; ++i) add_result(packed, packed_tables(spec, sizes, count, attr.lanes, group, i));
+  std::vector<Tensor> sums;
+  for (size_t i = 2; i < operands.size(); ++i) sums.push_back(converted(operands[i]));
+  for (int64_t i = 0; i < count; ++i)
+    add_result(packed, packed_tables(spec, sizes, count, attr.lanes, group, i),
+               sums.empty() ? nullptr : &sums[static_cast<size_t>(i)]);
   return results;
 }
 

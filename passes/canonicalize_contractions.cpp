@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ir/builder.h"
 #include "ir/error.h"
 #include "ir/infer.h"
@@ -22,25 +24,47 @@ Value* reorder(Builder& b, Value* value, const std::string& from, const std::str
   return b.transpose(value, std::move(perm));
 }
 
-/// Permutes `value` into groups of labels and merges each of the last `merged` groups into one dim.
-Value* group_dims(Builder& b, Value* value, const std::string& from, const std::vector<std::string>& groups,
-                  size_t merged) {
-  std::string order;
-  for (const auto& group : groups) order += group;
-  Value* permuted = reorder(b, value, from, order);
-  Shape shape;
-  size_t at = 0;
-  for (size_t g = 0; g < groups.size(); ++g) {
-    Dim product(1);
-    for (size_t i = 0; i < groups[g].size(); ++i, ++at) {
-      if (g + merged < groups.size())
-        shape.push_back(permuted->shape()[at]);
-      else
-        product = product * permuted->shape()[at];
-    }
-    if (g + merged >= groups.size()) shape.push_back(product);
+/// An operand whose labels stand in groups, and what to call each dim that a group has become.
+struct Grouped {
+  Value* value;
+  std::string labels;
+};
+
+/// Each group of labels of `value` becomes one dim, called as `names` says (of size 1 and in front, if the group is empty);
+/// labels in no group stay. Nothing moves if each group stands together in its order; else the groups move to the end.
+Grouped group_dims(Builder& b, Value* value, const std::string& labels, const std::vector<std::string>& groups,
+                   const std::string& names) {
+  const auto in_place = [&](const std::string& group) { return labels.find(group) != std::string::npos; };
+  const auto group_of = [&](char label) {
+    return static_cast<size_t>(
+        std::find_if(groups.begin(), groups.end(),
+                     [&](const std::string& group) { return group.find(label) != std::string::npos; }) -
+        groups.begin());
+  };
+  std::string order = labels;
+  if (!std::all_of(groups.begin(), groups.end(), in_place)) {
+    order.erase(std::remove_if(order.begin(), order.end(), [&](char c) { return group_of(c) < groups.size(); }),
+                order.end());
+    for (const std::string& group : groups) order += group;
   }
-  return b.reshape(permuted, std::move(shape));
+  Value* permuted = reorder(b, value, labels, order);
+  Grouped grouped;
+  Shape shape;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (!groups[g].empty()) continue;
+    grouped.labels += names[g];
+    shape.push_back(Dim(1));
+  }
+  for (size_t i = 0; i < order.size();) {
+    const size_t g = group_of(order[i]);
+    Dim size = permuted->shape()[i];
+    grouped.labels += g < groups.size() ? names[g] : order[i];
+    for (const size_t end = i + (g < groups.size() ? groups[g].size() : 1); ++i < end;)
+      size = size * permuted->shape()[i];
+    shape.push_back(size);
+  }
+  grouped.value = b.reshape(permuted, std::move(shape));
+  return grouped;
 }
 
 bool is_canonical(const ContractSpec& spec) {
@@ -58,11 +82,15 @@ void rewrite(Op* op) {
   }();
   const char column = fresh_label(spec.str()), summed = fresh_label(spec.str() + column);
 
-  std::vector<Value*> operands = {group_dims(b, op->operand(0), spec.lhs, {spec.batch + spec.rows, spec.summed}, 1)};
-  for (size_t i = 1; i < op->operands().size(); ++i)
-    operands.push_back(group_dims(b, op->operand(i), spec.rhs, {spec.batch, spec.columns, spec.summed}, 2));
-  const std::string text =
-      spec.batch + spec.rows + summed + "," + spec.batch + column + summed + "->" + leading + column;
+  const Grouped lhs = group_dims(b, op->operand(0), spec.lhs, {spec.summed}, {summed});
+  std::vector<Value*> operands = {lhs.value};
+  std::string rhs;
+  for (size_t i = 1; i < op->operands().size(); ++i) {
+    const Grouped grouped = group_dims(b, op->operand(i), spec.rhs, {spec.columns, spec.summed}, {column, summed});
+    operands.push_back(grouped.value);
+    rhs = grouped.labels;
+  }
+  const std::string text = lhs.labels + "," + rhs + "->" + leading + column;
   Op* product = b.create(Opcode::Contract, std::move(operands), ContractAttr{.spec = text, .columns = {}});
 
   for (size_t i = 0; i < op->result_count(); ++i) {
@@ -94,7 +122,8 @@ void swap_operands(Op* op) {
 }  // namespace
 
 /// Gives every contraction one column label (last in the result) and one summed label, by transposing and reshaping
-/// around it, so that code generation knows one form: "<batch,rows,k>,<batch,column,k>-><batch,rows>column".
+/// around it, so that code generation knows one form: "<batch,rows,k>,<batch,column,k>-><batch,rows>column", the labels of
+/// an operand in any order.
 /// Before: pack-weights. After: hoist-projections, fuse-gates (which compare specs). Exact: sums keep their order.
 bool canonicalize_contractions(Function& f, PassContext&) {
   std::vector<Op*> open;  // rewriting erases them, which a walk does not survive

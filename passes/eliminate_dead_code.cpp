@@ -82,7 +82,11 @@ class Liveness {
       case Opcode::Kernel: mark(yielded(0, i)); break;
       case Opcode::Contract:
         mark(op->operand(0));
-        mark(op->operand(op->as<ContractAttr>().lanes == 0 ? i + 1 : 1));
+        if (op->as<ContractAttr>().lanes == 0) {
+          mark(op->operand(i + 1));
+        } else {  // packed weights and the sums to begin with stay together
+          mark_all(op->operands());
+        }
         break;
       default: mark_all(op->operands());
     }

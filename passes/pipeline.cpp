@@ -32,7 +32,7 @@ std::vector<std::string> standard_pipeline() {
       "compress-weights", "quantise-activations",
       // The form that code generation knows; simplify would undo the first before the second has made use of it.
       "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
-      "eliminate-dead-code", "form-kernels", "eliminate-dead-code",
+      "eliminate-dead-code", "form-kernels", "eliminate-dead-code", "chain-products",
   };
 }
 // clang-format on
@@ -49,6 +49,8 @@ constexpr std::array kPasses = {
              "gives every contraction one summed and one column label"},
     PassInfo{"canonicalize-scans", canonicalize_scans, kExact,
              "drops carries and inputs that never change, absorbs reversals, reads last states from carries"},
+    PassInfo{"chain-products", chain_products, Exactness::Reassociates,
+             "adds up the products of a kernel in one set of accumulators"},
     PassInfo{"compress-weights", compress_weights, Exactness::Approximates,
              "keeps constant weights of contractions as f16, bf16 or i8"},
     PassInfo{"differentiate", differentiate, kExact, "writes gradients out"},

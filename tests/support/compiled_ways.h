@@ -31,7 +31,7 @@ class CompiledWays {
   void add(const std::string& how, const std::vector<std::string>& passes, bool folds = false);
 
   /// Runs every way on one and two threads; "" or what differs first. Outputs must have the same bits on any number of
-  /// threads and after any passes, unless those fold.
+  /// threads and after any passes, unless those fold or change rounding.
   std::string compare(const std::vector<ir::Tensor>& inputs, const std::vector<ir::Tensor>& want,
                       ComparisonCounts& counts) const;
 
@@ -41,6 +41,7 @@ class CompiledWays {
     std::unique_ptr<ir::Function> function;
     std::unique_ptr<codegen::CompiledModel> code;
     bool folds = false;
+    bool exact = true;  ///< no pass that changes rounding did anything
   };
   const ir::Function& function_;
   std::vector<Way> ways_;

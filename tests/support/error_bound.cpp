@@ -160,6 +160,12 @@ class Evaluation {
         const Shape& w = op.operand(1)->shape();
         return chain(op, count(Shape(w.begin() + 1, w.end())));
       }
+      case Opcode::Add: {
+        Bound bound = elementwise(op, x);
+        if (const Products products = added_products(op.result()); products.count > 1)
+          bound.error += products.depth * epsilon(op.result()->dtype()) * bound.size;
+        return bound;
+      }
       case Opcode::Reshape:
       case Opcode::Broadcast:
       case Opcode::Transpose:
@@ -176,6 +182,25 @@ class Evaluation {
     for (size_t i = 0; i < spec.lhs.size(); ++i)
       if (spec.summed.find(spec.lhs[i]) != std::string::npos) product *= number(op.operand(0)->shape()[i]);
     return product;
+  }
+
+  /// Contractions that are added up, and the number of products in all of them: each may go on with another's sum.
+  struct Products {
+    int count = 0;
+    double depth = 0;
+  };
+  Products added_products(const Value* value) const {
+    if (!value->op()) return {};
+    const Op& op = *value->op();
+    if (op.code() == Opcode::Contract) return {1, summed_elements(op)};
+    if (op.code() != Opcode::Add && op.info().op_class != OpClass::Move) return {};
+    Products all;
+    for (const Value* operand : op.operands()) {
+      const Products more = added_products(operand);
+      all.count += more.count;
+      all.depth += more.depth;
+    }
+    return all;
   }
 
   /// A sum of n products.

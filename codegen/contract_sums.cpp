@@ -1,0 +1,161 @@
+#include "codegen/contract_sums_llvm.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/error.h"
+
+namespace seqc::codegen {
+
+Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
+  const auto& attr = op.as<ir::ContractAttr>();
+  Contraction c{&op,        ir::parse_contract_spec(attr.spec),     {}, {}, {},
+                attr.lanes, static_cast<int64_t>(op.result_count())};
+  const size_t rank = op.result()->shape().size();
+  Coordinates at;
+  for (const char label : c.spec.lhs) {
+    const size_t position = c.spec.out.find(label);
+    at.push_back({Dim(0), static_cast<int>(position == std::string::npos ? rank : position), Dim(1)});
+  }
+  auto lhs = buffer_access(op.operand(0), at, kernel, rank + 1);
+  SEQC_CHECK(lhs, "contract kernel: the left operand has no affine address");
+  c.lhs = *lhs;
+  const ir::Shape& packed = op.operand(1)->shape();
+  c.depth = op.operand(0)->shape()[c.spec.lhs.find(c.spec.summed[0])];
+  Coordinates batch(packed.size());
+  for (size_t i = 0; i < c.spec.batch.size(); ++i)
+    batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
+  c.weights = *buffer_access(op.operand(1), batch, kernel, rank + 1);
+  return c;
+}
+
+namespace {
+
+class Products {
+ public:
+  Products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows)
+      : f_(tile.f), e_(tile.f.e), tile_(tile), c_(c), rows_(rows), type_(c.type()) {
+    vector_ = vector_of(register_type(e_.getContext(), type_), tile.lanes);
+    registers_ = static_cast<size_t>(c.gates * tile.vectors);
+    const bool bytes = c.lhs.buffer->dtype() == ir::DType::u8 && c.stored() == ir::DType::i8 && c.group() == 4;
+    dots_ = bytes && !is_immediate(c.lhs.buffer) && c.lhs.strides.back() == Dim(1) && has_byte_dots(e_, tile.lanes);
+  }
+
+  Emitter::Carried add(llvm::Value* block, const Depth& depth, Emitter::Carried sums) {
+    panel_ = panel(block);
+    const bool all = !depth.end;
+    llvm::Value *begin = all ? e_.i64(0) : depth.begin, *end = all ? f_.dim(c_.depth) : depth.end;
+    constexpr size_t kProducts = 48;               // of one pass through the loop over k, about
+    const int64_t width = dots_ ? c_.group() : 1;  // k of a step
+    const auto least = static_cast<size_t>(c_.group() / width);
+    const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), least, 8)));
+    const auto run = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
+      const int64_t at_once = steps * wide;
+      llvm::Value* whole = end;
+      if (all && c_.depth.is_constant())
+        whole = e_.i64(c_.depth.constant() / at_once * at_once);
+      else if (at_once > 1)
+        whole = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(at_once)));
+      sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
+        auto next = carried;
+        for (int64_t u = 0; u < steps; ++u) {
+          llvm::Value* at = e_.add(k, e_.i64(u * wide));
+          const bool aligned = at_once % c_.group() == 0;
+          llvm::Value* in_group = aligned ? e_.i64(u * wide % c_.group()) : e_.CreateURem(at, e_.i64(c_.group()));
+          step(at, in_group, wide > 1, next);
+        }
+        return next;
+      });
+      begin = whole;
+    };
+    run(unroll, width);
+    if (dots_ && unroll > 1) run(1, width);
+    run(1, 1);
+    return sums;
+  }
+
+ private:
+  /// The weights of a block of columns.
+  llvm::Value* panel(llvm::Value* block) {
+    llvm::Value* start = f_.dim(c_.weights.offset);
+    for (int v = 0; v < tile_.columns; ++v)
+      if (tile_.variables[v] && !(c_.weights.strides[v] == Dim(0)))
+        start = e_.add(start, e_.mul(tile_.variables[v], f_.dim(c_.weights.strides[v])));
+    const Dim rounded_depth = ir::ceildiv(c_.depth, Dim(c_.group())) * Dim(c_.group());
+    start = e_.add(start, e_.mul(block, f_.dim(rounded_depth * c_.weight_row())));
+    return e_.element_address(f_.pointers.at(c_.weights.buffer), c_.stored(), start);
+  }
+
+  /// What of the address does not depend on the loops outside this tile is left to LLVM to hoist.
+  llvm::Value* lhs_address(llvm::Value* row, llvm::Value* k) {
+    llvm::Value* offset = f_.dim(c_.lhs.offset);
+    const size_t k_variable = c_.lhs.strides.size() - 1;
+    for (size_t v = 0; v < c_.lhs.strides.size(); ++v) {
+      llvm::Value* at = v == k_variable ? k : static_cast<int>(v) == tile_.row ? row : tile_.variables[v];
+      if (at && !(c_.lhs.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(c_.lhs.strides[v])));
+    }
+    return e_.element_address(f_.pointers.at(c_.lhs.buffer), c_.lhs.buffer->dtype(), offset);
+  }
+
+  /// The left-hand side's element in all lanes, or its group of four bytes.
+  llvm::Value* element(llvm::Value* row, llvm::Value* k, bool dots) {
+    if (is_immediate(c_.lhs.buffer)) return e_.splat(immediate(e_, c_.lhs.buffer), tile_.lanes);
+    const ir::DType stored = c_.lhs.buffer->dtype();
+    llvm::Value* address = lhs_address(row, k);
+    if (dots) return e_.splat(e_.CreateAlignedLoad(e_.getInt32Ty(), address, llvm::Align(1)), tile_.lanes);
+    llvm::Value* loaded =
+        e_.CreateAlignedLoad(memory_type(e_.getContext(), stored), address, llvm::Align(ir::size_of(stored)));
+    return e_.splat(convert_element(e_, e_.from_memory(loaded, stored), stored, type_), tile_.lanes);
+  }
+
+  llvm::Value* product(llvm::Value* x, llvm::Value* w, llvm::Value* sum) {
+    if (!ir::is_float(type_)) return e_.CreateAdd(sum, e_.CreateMul(x, w));
+    if (e_.machine.has_fma) return e_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_}, {x, w, sum});
+    return e_.CreateFAdd(sum, e_.CreateFMul(x, w));
+  }
+
+  /// The products of one k, or with `dots` of a group's four. Of the two factors of a tile the fewer stay in registers,
+  /// the others come one by one.
+  void step(llvm::Value* k, llvm::Value* in_group, bool dots, Emitter::Carried& sums) {
+    llvm::Value* first = c_.group() == 1 ? k : e_.CreateSub(k, in_group);
+    llvm::Value* line = e_.element_address(panel_, c_.stored(), e_.mul(first, f_.dim(c_.weight_row())));
+    const WeightTypes types{c_.stored(), dots ? c_.stored() : type_, c_.group()};
+    const auto weight = [&](size_t v) {
+      const auto number = static_cast<int64_t>(v);
+      return dots ? load_weight_words(e_, line, types, number, tile_.lanes)
+                  : load_weights(e_, line, types, number, tile_.lanes, in_group);
+    };
+    const bool hold_weights = registers_ < rows_.size();
+    std::vector<llvm::Value*> held;
+    for (size_t i = 0; i < (hold_weights ? registers_ : rows_.size()); ++i)
+      held.push_back(hold_weights ? weight(i) : element(rows_[i], k, dots));
+    for (size_t i = 0; i < (hold_weights ? rows_.size() : registers_); ++i) {
+      llvm::Value* other = hold_weights ? element(rows_[i], k, dots) : weight(i);
+      for (size_t j = 0; j < held.size(); ++j) {
+        llvm::Value*& sum = hold_weights ? sums[i * registers_ + j] : sums[j * registers_ + i];
+        llvm::Value *x = hold_weights ? other : held[j], *w = hold_weights ? held[j] : other;
+        sum = dots ? byte_dots(e_, sum, x, w, tile_.lanes) : product(x, w, sum);
+      }
+    }
+  }
+
+  Frame& f_;
+  Emitter& e_;
+  const TileFrame& tile_;
+  const Contraction& c_;
+  const std::vector<llvm::Value*>& rows_;
+  const ir::DType type_;
+  llvm::Type* vector_;
+  size_t registers_;  // of a row
+  bool dots_;         // groups of k are products of bytes that stand side by side
+  llvm::Value* panel_ = nullptr;
+};
+
+}  // namespace
+
+Emitter::Carried add_products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
+                              llvm::Value* block, const Depth& depth, Emitter::Carried sums) {
+  return Products(tile, c, rows).add(block, depth, std::move(sums));
+}
+
+}  // namespace seqc::codegen

@@ -1,0 +1,50 @@
+/// Sums of products in registers: the inner loops of contract kernels.
+#pragma once
+
+#include <vector>
+
+#include "codegen/kernel_llvm.h"
+#include "ir/infer.h"
+
+namespace seqc::codegen {
+
+/// One contraction of a kernel with its packed weights (see Opcode::Pack): accumulators for `rows` rows by
+/// `gates * vectors` registers, one chain of fused multiply-adds over k each.
+struct Contraction {
+  const ir::Op* op;
+  ir::ContractSpec spec;
+  Access lhs;      // the last variable is k
+  Access weights;  // element 0 of a block's row; variables as in the result
+  Dim depth;       // summed elements
+  int64_t block;   // columns of a block
+  int64_t gates;
+
+  ir::DType type() const { return op->result()->dtype(); }
+  ir::DType stored() const { return weights.buffer->dtype(); }
+  int64_t group() const { return op->as<ir::ContractAttr>().group; }  // consecutive k side by side
+  Dim weight_row() const { return Dim(block * gates); }               // elements a k
+};
+
+/// Reads a contraction of a kernel whose domain is the result's shape.
+Contraction read_contraction(const ir::Op& op, const ir::Block& kernel);
+
+/// Where the sums of a kernel stand: its loops around the rows and blocks, and the shape of a block in registers.
+struct TileFrame {
+  Frame& f;
+  const std::vector<llvm::Value*>& variables;  ///< of the loops outside; null: none
+  int row;                                     ///< the variable of the tile's rows; -1: one row
+  int columns;                                 ///< the variable of the columns
+  int64_t lanes, vectors;                      ///< registers of `lanes` columns, `vectors` a block and gate
+};
+
+/// The part [begin, end) of the summed elements; all of them, where `end` is null.
+struct Depth {
+  llvm::Value *begin = nullptr, *end = nullptr;
+};
+
+/// Adds the products of `rows` and a block of columns to `sums`: one register a row, gate and vector, in this order.
+/// `depth.begin` is a multiple of 8 groups.
+Emitter::Carried add_products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
+                              llvm::Value* block, const Depth& depth, Emitter::Carried sums);
+
+}  // namespace seqc::codegen
