@@ -58,6 +58,7 @@ class Products {
         whole = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(at_once)));
       sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
         auto next = carried;
+        if (depth.ahead && at_once > 1) prefetch_weights(depth, e_.CreateSub(k, begin), at_once);
         for (int64_t u = 0; u < steps; ++u) {
           llvm::Value* at = e_.add(k, e_.i64(u * wide));
           const bool aligned = at_once % c_.group() == 0;
@@ -84,6 +85,17 @@ class Products {
     const Dim rounded_depth = ir::ceildiv(c_.depth, Dim(c_.group())) * Dim(c_.group());
     start = e_.add(start, e_.mul(block, f_.dim(rounded_depth * c_.weight_row())));
     return e_.element_address(f_.pointers.at(c_.weights.buffer), c_.stored(), start);
+  }
+
+  /// One cache line a pass through the loop over k, which has come `done` elements far.
+  void prefetch_weights(const Depth& depth, llvm::Value* done, int64_t at_once) {
+    constexpr int64_t kLine = 64;
+    llvm::Value* passes = e_.CreateUDiv(e_.CreateSub(depth.end, depth.begin), e_.i64(at_once));
+    llvm::Value* line = e_.add(e_.mul(depth.ahead, passes), e_.CreateUDiv(done, e_.i64(at_once)));
+    llvm::Value* end = e_.element_address(panel_, c_.stored(), e_.mul(depth.end, f_.dim(c_.weight_row())));
+    llvm::Value* address = e_.CreateGEP(e_.getInt8Ty(), end, e_.mul(line, e_.i64(kLine)));
+    e_.CreateIntrinsic(llvm::Intrinsic::prefetch, {e_.getPtrTy()},
+                       {address, e_.getInt32(0), e_.getInt32(2), e_.getInt32(1)});
   }
 
   /// What of the address does not depend on the loops outside this tile is left to LLVM to hoist.

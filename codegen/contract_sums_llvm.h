@@ -40,6 +40,8 @@ struct TileFrame {
 /// The part [begin, end) of the summed elements; all of them, where `end` is null.
 struct Depth {
   llvm::Value *begin = nullptr, *end = nullptr;
+  /// i64: which part of the weights behind `end` is asked for meanwhile, in units of those that one tile can ask for.
+  llvm::Value* ahead = nullptr;
 };
 
 /// Adds the products of `rows` and a block of columns to `sums`: one register a row, gate and vector, in this order.

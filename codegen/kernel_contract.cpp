@@ -349,12 +349,14 @@ void ContractKernel::sums_by_depth(const Chain& chain, const Rows& rows, llvm::V
       llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(k, e_.i64(kDepth)), f_.dim(c.depth));
       row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
         llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
+        llvm::Value* ahead = e_.CreateUDiv(e_.CreateSub(at, rows.begin), e_.i64(tile_rows()));
         const auto address = [&](size_t i) {
           return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
         };
         Emitter::Carried before(static_cast<size_t>(of_tile * registers));
         for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(i));
-        const auto after = add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end}, before);
+        const auto after =
+            add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end, ahead}, before);
         for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(i));
       });
     });

@@ -54,7 +54,21 @@ Value* constant_to_the_right(Op* op, Builder& b) {
   return same_order(swapped, spec) ? contract(b, swapped, op->operand(1), op->operand(0)) : nullptr;
 }
 
-constexpr Rule kRules[] = {{Opcode::Contract, absorb_transposes}, {Opcode::Contract, constant_to_the_right}};
+// The result's last label comes from the right-hand side, else what is computed is transposed in the end:
+// contract "ni,nj->ji" x y = contract "nj,ni->ji" y x. Constants stay where they are packed once.
+Value* columns_to_the_right(Op* op, Builder& b) {
+  if (!is_plain(op) || op->operand(1)->is_constant()) return nullptr;
+  if (op->operand(0)->dtype() != op->operand(1)->dtype()) return nullptr;
+  const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
+  if (spec.columns.empty() || spec.rows.empty() || spec.rows.find(spec.out.back()) == std::string::npos) return nullptr;
+  ContractSpec swapped = spec;
+  std::swap(swapped.lhs, swapped.rhs);
+  return same_order(swapped, spec) ? contract(b, swapped, op->operand(1), op->operand(0)) : nullptr;
+}
+
+constexpr Rule kRules[] = {{Opcode::Contract, absorb_transposes},
+                           {Opcode::Contract, constant_to_the_right},
+                           {Opcode::Contract, columns_to_the_right}};
 
 }  // namespace
 
