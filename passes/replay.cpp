@@ -6,6 +6,7 @@
 
 #include "ir/error.h"
 #include "ir/printer.h"
+#include "passes/copy.h"
 
 namespace seqc::passes {
 
@@ -14,22 +15,6 @@ using namespace ir;
 namespace {
 
 constexpr size_t kMaxKeptBytes = size_t{256} << 20;
-
-std::unique_ptr<Function> copy(const Function& function) {
-  auto result = std::make_unique<Function>(function.name);
-  result->output_names = function.output_names;
-  ValueMap map;
-  for (const auto& constant : function.constants())
-    map[constant.get()] = result->constant(constant->constant(), constant->name());
-  const Block& body = function.body();
-  for (size_t i = 0; i < body.argument_count(); ++i) {
-    const Value* argument = body.argument(i);
-    Value* copied = map[argument] = result->body().add_argument(argument->type(), argument->name());
-    if (argument->is_parameter()) result->make_parameter(copied, argument->initial());
-  }
-  clone_ops(body, result->body(), nullptr, map, true);
-  return result;
-}
 
 }  // namespace
 
@@ -48,7 +33,7 @@ void save_function(const Function& function, const std::string& path) {
 Replay::Replay(const Function& function) {
   size_t bytes = 0;
   for (const auto& constant : function.constants()) bytes += constant->constant().byte_size();
-  if (bytes <= kMaxKeptBytes) copy_ = copy(function);
+  if (bytes <= kMaxKeptBytes) copy_ = copy_of(function);
 }
 
 std::string Replay::save(const std::vector<std::string>& before, PassContext& context, const std::string& pass,

@@ -1,0 +1,219 @@
+#include "runtime/training/step.h"
+
+#include <fmt/ranges.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "ir/error.h"
+#include "ir/verifier.h"
+#include "passes/copy.h"
+#include "runtime/training/gradient_rows.h"
+
+namespace seqc::training {
+
+using dsl::Var;
+using dsl::Vars;
+using ir::Function;
+using ir::Tensor;
+using ir::Value;
+
+namespace {
+
+Value* find_argument(const Function& f, const std::string& name) {
+  for (size_t i = 0; i < f.body().argument_count(); ++i)
+    if (f.body().argument(i)->name() == name) return f.body().argument(i);
+  return nullptr;
+}
+
+Value* output_of(const Function& f, const std::string& name, const char* role) {
+  const auto at = std::find(f.output_names.begin(), f.output_names.end(), name);
+  if (at == f.output_names.end())
+    fail(ErrorKind::BadInput, "{} \"{}\": the model has no such output, expected one of {}", role, name,
+         fmt::join(f.output_names, ", "));
+  return f.body().terminator()->operand(static_cast<size_t>(at - f.output_names.begin()));
+}
+
+bool is_number(const Value* value) { return is_float(value->dtype()) && element_count(value->shape()) == ir::Dim(1); }
+
+void replace_argument(Function& f, Value* argument, Tensor value) {
+  if (!argument->unused()) argument->replace_all_uses_with(f.constant(std::move(value), argument->name()));
+  f.body().erase_argument(static_cast<size_t>(argument->index()));
+}
+
+/// Takes parameters that no pattern names for constants. Throws when a pattern names none.
+std::vector<Kept> freeze_others(Function& f, const std::vector<std::string>& patterns) {
+  std::vector<Kept> frozen;
+  std::vector<bool> used(patterns.size());
+  std::vector<std::string> names;
+  for (Value* parameter : f.parameters()) {
+    names.push_back(parameter->name());
+    bool trained = false;
+    for (size_t i = 0; i < patterns.size(); ++i) {
+      if (::fnmatch(patterns[i].c_str(), parameter->name().c_str(), 0) != 0) continue;
+      trained = used[i] = true;
+    }
+    if (trained) continue;
+    frozen.push_back({parameter->name(), parameter->initial()});
+    replace_argument(f, parameter, parameter->initial());
+  }
+  for (size_t i = 0; i < patterns.size(); ++i)
+    if (!used[i])
+      fail(ErrorKind::BadInput, "train: no parameter is called \"{}\"; the model has {}", patterns[i],
+           names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  return frozen;
+}
+
+/// The step under construction: the model's function, whose outputs are gathered anew.
+class Construction {
+ public:
+  Construction(const Function& model, const TrainerOptions& options) : options_(options) {
+    step_.function = passes::copy_of(model);
+    step_.frozen = freeze_others(f(), options.train);
+    for (const Value* parameter : f().parameters())
+      step_.parameters.push_back({parameter->name(), parameter->initial()});
+    find_metrics();
+    find_carried();
+  }
+
+  StepFunction training() {
+    Value* step = step_input();
+    for (size_t i = 0; i < f().body().argument_count(); ++i) note_input(f().body().argument(i), step);
+    ir::Op* end = f().body().terminator();
+    ir::Builder builder = ir::Builder::before(end);
+    // What training adds is written in front of the `return`, which must not be named by it.
+    builder.set_location("training step");
+    dsl::Context context(builder);
+    const std::vector<Value*> parameters = f().parameters();
+    end->set_operands(outputs_);  // so that they are followed where gradients write ops anew
+    const auto gradients = passes::gradients(f(), metrics_.front(), parameters,
+                                             {.max_saved_bytes = options_.max_saved_bytes,
+                                              .expected_dims = options_.expected_dims,
+                                              .sparse_rows = options_.optimizer.keeps_rows_without_gradient});
+    outputs_ = end->operands();
+    std::vector<ParameterGradient> all;
+    for (size_t i = 0; i < parameters.size(); ++i) all.emplace_back(context, parameters[i], gradients[i]);
+    const Var norm = clip_gradients(options_.clip, all, context);
+    output("gradient_norm", norm.value());
+    const Var number = cast(Var(context, step), ir::DType::f64), rate = options_.optimizer.rate(number);
+    std::vector<Value*> next_states;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const Updated updated = all[i].update(options_.optimizer, add_states(context, parameters[i]), rate, number);
+      output(parameters[i]->name(), updated.parameter.value());
+      for (const Var& state : updated.states) next_states.push_back(state.value());
+    }
+    for (size_t i = 0; i < next_states.size(); ++i) output(step_.states[i].name, next_states[i]);
+    return finish();
+  }
+
+  StepFunction evaluation() {
+    if (Value* step = find_argument(f(), kStepInput))
+      replace_argument(f(), step, Tensor::scalar_int(ir::DType::i64, -1));
+    for (size_t i = 0; i < f().body().argument_count(); ++i) note_input(f().body().argument(i), nullptr);
+    return finish();
+  }
+
+ private:
+  Function& f() { return *step_.function; }
+
+  void find_metrics() {
+    Value* loss = output_of(f(), options_.loss, "loss");
+    if (!is_number(loss))
+      fail(ErrorKind::BadInput, "loss \"{}\": got {}, expected one float", options_.loss, loss->type().str());
+    metric(options_.loss, loss);
+    for (size_t i = 0; i < f().output_names.size(); ++i) {
+      const std::string& name = f().output_names[i];
+      Value* value = f().body().terminator()->operand(i);
+      if (name != options_.loss && is_number(value) && !options_.carry.contains(name)) metric(name, value);
+    }
+    for (size_t i = 0; i < f().output_names.size(); ++i)
+      if (f().output_names[i].starts_with(kCheckPrefix)) {
+        step_.checks.push_back(f().output_names[i]);
+        output(step_.checks.back(), f().body().terminator()->operand(i));
+      }
+  }
+
+  void metric(const std::string& name, Value* value) {
+    step_.metrics.push_back(name);
+    metrics_.push_back(value);
+    output(name, value);
+  }
+
+  void find_carried() {
+    for (const auto& [from, to] : options_.carry) {
+      Value *value = output_of(f(), from, "carry"), *argument = find_argument(f(), to);
+      if (!argument || argument->is_parameter())
+        fail(ErrorKind::BadInput, "carry \"{}\": the model has no input \"{}\"", from, to);
+      if (!(value->type() == argument->type()))
+        fail(ErrorKind::BadInput, "carry \"{}\": the output is {}, but the input \"{}\" is {}", from,
+             value->type().str(), to, argument->type().str());
+      step_.carried.emplace_back(from, to);
+      output(from, value);
+    }
+  }
+
+  /// The step's number, which the model may have asked for already.
+  Value* step_input() {
+    if (Value* found = find_argument(f(), kStepInput)) {
+      if (!(found->type() == ir::Type{ir::DType::i64, {}}))
+        fail(ErrorKind::BadInput, "input \"{}\": got {}, expected i64[]", kStepInput, found->type().str());
+      return found;
+    }
+    return f().body().add_argument({ir::DType::i64, {}}, kStepInput);
+  }
+
+  void note_input(const Value* argument, const Value* step) {
+    const bool carried = std::any_of(step_.carried.begin(), step_.carried.end(),
+                                     [&](const auto& ports) { return ports.second == argument->name(); });
+    if (argument != step && !argument->is_parameter() && !carried) step_.data.push_back(argument->name());
+  }
+
+  Vars add_states(dsl::Context& context, const Value* parameter) {
+    Vars states;
+    for (const Optimizer::State& state : options_.optimizer.states) {
+      const std::string name = parameter->name() + ":" + state.name;
+      Tensor start(parameter->dtype(), parameter->initial().shape());
+      if (state.start != 0)
+        for (int64_t i = 0; i < start.count(); ++i) start.set_real(i, state.start);
+      step_.states.push_back({name, start});
+      states.emplace_back(context, f().body().add_argument(parameter->type(), name));
+    }
+    return states;
+  }
+
+  void output(const std::string& name, Value* value) {
+    output_names_.push_back(name);
+    outputs_.push_back(value);
+  }
+
+  StepFunction finish() {
+    f().body().terminator()->set_operands(outputs_);
+    f().output_names = output_names_;
+    if (const auto faults = ir::verify(f()); !faults.empty())
+      fail(ErrorKind::BadInput, "model \"{}\": {}", f().name, faults[0].message);
+    return std::move(step_);
+  }
+
+  const TrainerOptions& options_;
+  StepFunction step_;
+  std::vector<Value*> metrics_, outputs_;
+  std::vector<std::string> output_names_;
+};
+
+}  // namespace
+
+StepFunction training_step(const Function& model, const TrainerOptions& options) {
+  return Construction(model, options).training();
+}
+
+StepFunction evaluation_step(const Function& model, const TrainerOptions& options) {
+  return Construction(model, options).evaluation();
+}
+
+void finish_training(Function& model) {
+  if (Value* step = find_argument(model, kStepInput))
+    replace_argument(model, step, Tensor::scalar_int(ir::DType::i64, -1));
+  model.freeze_parameters();
+}
+
+}  // namespace seqc::training

@@ -1,0 +1,144 @@
+#include "runtime/training/step_runner.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "ir/error.h"
+#include "passes/copy.h"
+
+namespace seqc::training {
+
+using ir::Tensor;
+
+namespace {
+
+bool same_type(const seqc_tensor& type, const Tensor& tensor) {
+  return static_cast<ir::DType>(type.dtype) == tensor.dtype() &&
+         std::equal(type.shape, type.shape + type.rank, tensor.shape().begin(), tensor.shape().end());
+}
+
+Tensor tensor_of(const seqc_tensor& type) {
+  return Tensor(static_cast<ir::DType>(type.dtype), std::vector<int64_t>(type.shape, type.shape + type.rank));
+}
+
+std::shared_ptr<const runtime::Program> compile(const StepFunction& step, const runtime::CompileOptions& options) {
+  return runtime::Program::compile(passes::copy_of(*step.function), options);
+}
+
+}  // namespace
+
+StepRunner::StepRunner(StepFunction step, const runtime::CompileOptions& options, int threads)
+    : step_(std::move(step)), session_(compile(step_, options), threads), number_(ir::DType::i64, {}) {
+  find_sources();
+  outputs_.resize(session_.program().outputs().size());
+  results_.resize(step_.metrics.size() + step_.checks.size());
+  // The norm of the gradients stands between what evaluation gives and what is kept.
+  if (outputs_.size() > results_.size() + step_.carried.size()) results_.emplace_back();
+  next_.resize(step_.carried.size());
+}
+
+void StepRunner::find_sources() {
+  const auto position = [](const auto& list, const auto& matches) {
+    return static_cast<size_t>(std::find_if(list.begin(), list.end(), matches) - list.begin());
+  };
+  for (const runtime::Port& port : session_.program().inputs()) {
+    const auto named = [&](const Kept& kept) { return kept.name == port.name; };
+    const size_t data = position(step_.data, [&](const std::string& name) { return name == port.name; });
+    const size_t carried = position(step_.carried, [&](const auto& ports) { return ports.second == port.name; });
+    const size_t parameter = position(step_.parameters, named), state = position(step_.states, named);
+    if (data < step_.data.size())
+      sources_.push_back({Source::Data, data});
+    else if (carried < step_.carried.size())
+      sources_.push_back({Source::Carried, carried});
+    else if (parameter < step_.parameters.size())
+      sources_.push_back({Source::Kept, parameter});
+    else if (state < step_.states.size())
+      sources_.push_back({Source::Kept, step_.parameters.size() + state});
+    else
+      sources_.push_back({Source::Step, 0});
+  }
+  inputs_.resize(sources_.size());
+}
+
+std::optional<int64_t> StepRunner::dim(const std::string& name) const {
+  const auto it = session_.dims().find(name);
+  return it == session_.dims().end() ? std::nullopt : std::optional(it->second);
+}
+
+void StepRunner::reset_carried() { carried_.clear(); }
+
+void StepRunner::refuse_names(const Batch& batch) const {
+  for (const std::string& name : step_.data)
+    if (!batch.contains(name)) {
+      std::vector<std::string> names;
+      for (const auto& [given, tensor] : batch) names.push_back(given);
+      fail(ErrorKind::BadInput, "the batch has no tensor for input \"{}\", it has {}", name,
+           names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+    }
+  for (const auto& [name, tensor] : batch)
+    if (std::find(step_.data.begin(), step_.data.end(), name) == step_.data.end())
+      fail(ErrorKind::BadInput, "the batch has a tensor \"{}\", which is no input of the model: {}", name,
+           runtime::str(session_.program().inputs()));
+}
+
+void StepRunner::gather_inputs(const Batch& batch, int64_t number, const std::vector<Tensor>& now) {
+  if (batch.size() != step_.data.size()) refuse_names(batch);
+  number_.mutable_data<int64_t>()[0] = number;
+  const auto& ports = session_.program().inputs();
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const auto [source, index] = sources_[i];
+    if (source == Source::Step) {
+      inputs_[i] = runtime::view(number_);
+    } else if (source == Source::Kept) {
+      inputs_[i] = runtime::view(now[index]);
+    } else if (source == Source::Data) {
+      const auto it = batch.find(step_.data[index]);
+      if (it == batch.end()) refuse_names(batch);
+      inputs_[i] = runtime::view(it->second);
+    }
+  }
+  if (step_.carried.empty()) return;
+  if (carried_.empty()) {
+    // Zeros of the shape that the batch gives them.
+    ir::DimBindings dims;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      if (sources_[i].source != Source::Data) continue;
+      for (int64_t axis = 0; axis < std::min<int64_t>(inputs_[i].rank, ports[i].type.rank()); ++axis)
+        if (const ir::Dim& dim = ports[i].type.shape[static_cast<size_t>(axis)]; dim.is_symbol())
+          dims[dim.symbol_name()] = inputs_[i].shape[axis];
+    }
+    carried_.resize(step_.carried.size());
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      if (sources_[i].source != Source::Carried) continue;
+      std::vector<int64_t> shape;
+      for (const ir::Dim& dim : ports[i].type.shape) shape.push_back(dim.evaluate(dims));
+      carried_[sources_[i].index] = Tensor(ports[i].type.dtype, std::move(shape));
+    }
+  }
+  for (size_t i = 0; i < sources_.size(); ++i)
+    if (sources_[i].source == Source::Carried) inputs_[i] = runtime::view(carried_[sources_[i].index]);
+}
+
+void StepRunner::make_room() {
+  const auto& types = session_.output_types();
+  const size_t first = step_.metrics.size() + step_.checks.size();
+  for (size_t i = 0; i < first + step_.carried.size() + (results_.size() > first ? 1 : 0); ++i) {
+    const bool is_carried = i >= first && i < first + step_.carried.size();
+    Tensor& tensor = i < first ? results_[i] : is_carried ? next_[i - first] : results_.back();
+    if (!same_type(types[i], tensor)) tensor = tensor_of(types[i]);
+    outputs_[i] = runtime::mutable_view(tensor);
+  }
+}
+
+void StepRunner::run(const Batch& batch, int64_t number, const std::vector<Tensor>& now, std::vector<Tensor>& next) {
+  gather_inputs(batch, number, now);
+  session_.prepare(inputs_);
+  make_room();
+  const size_t first = outputs_.size() - next.size();
+  for (size_t i = 0; i < next.size(); ++i) outputs_[first + i] = runtime::mutable_view(next[i]);
+  const int32_t status = session_.run(inputs_, outputs_);
+  SEQC_CHECK(status == SEQC_OK, "a step that was prepared gives status {}", status);
+}
+
+}  // namespace seqc::training

@@ -1,0 +1,283 @@
+#include "runtime/training/trainer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <future>
+
+#include "ir/error.h"
+#include "passes/copy.h"
+#include "runtime/training/checkpoint.h"
+#include "runtime/training/faults.h"
+#include "runtime/training/step_runner.h"
+
+namespace seqc::training {
+
+using ir::Tensor;
+
+namespace {
+
+std::string place(int64_t epoch, int64_t batch) { return fmt::format("epoch {}, batch {}", epoch, batch); }
+
+/// Batches of an epoch in order, the next one read while the caller works on one.
+class Reading {
+ public:
+  Reading(const BatchSource& source, int64_t epoch, int64_t first)
+      : source_(source), epoch_(epoch), size_(source.size(epoch)), next_(first) {
+    request();
+  }
+  int64_t size() const { return size_; }
+  bool done() const { return !batch_.valid(); }
+  Batch take() {
+    Batch batch = batch_.get();
+    request();
+    return batch;
+  }
+
+ private:
+  void request() {
+    if (next_ >= size_) return;
+    batch_ = std::async(std::launch::async, [this, index = next_] { return source_.batch(epoch_, index); });
+    ++next_;
+  }
+  const BatchSource& source_;
+  int64_t epoch_, size_, next_;
+  std::future<Batch> batch_;
+};
+
+/// Sums of metrics over batches, which count by their rows.
+void add_metrics(const StepRunner& runner, const std::string& rows, std::vector<double>& sums, double& total) {
+  const double weight = static_cast<double>(runner.dim(rows).value_or(1));
+  sums.resize(runner.step().metrics.size());
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += weight * runner.metric(i);
+  total += weight;
+}
+
+Metrics means(const StepRunner& runner, const std::vector<double>& sums, double total) {
+  Metrics result;
+  for (size_t i = 0; i < sums.size(); ++i) result[runner.step().metrics[i]] = sums[i] / total;
+  return result;
+}
+
+Metrics metrics_of(const StepRunner& runner) {
+  Metrics result;
+  for (size_t i = 0; i < runner.step().metrics.size(); ++i) result[runner.step().metrics[i]] = runner.metric(i);
+  return result;
+}
+
+std::vector<Tensor> starts(const StepFunction& step) {
+  std::vector<Tensor> result;
+  for (const auto* list : {&step.parameters, &step.states})
+    for (const Kept& kept : *list) result.push_back(kept.start);
+  return result;
+}
+
+/// Runs a batch; errors say which.
+void run_batch(StepRunner& runner, const Batch& batch, int64_t step, const std::vector<Tensor>& now,
+               std::vector<Tensor>& next, const std::string& where) {
+  try {
+    runner.run(batch, step, now, next);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", where, error.what()));
+  }
+  refuse_bad_elements(runner, batch, where);
+  refuse_bad_numbers(runner, batch, now, next, where);
+}
+
+}  // namespace
+
+struct Trainer::State {
+  State(const ir::Function& function, TrainerOptions given)
+      : options(std::move(given)),
+        model(passes::copy_of(function)),
+        training(training_step(function, options), options.compile, options.threads) {
+    progress.kept = starts(training.step());
+    for (const Tensor& tensor : progress.kept) next.emplace_back(tensor.dtype(), tensor.shape());
+  }
+
+  TrainerOptions options;
+  std::unique_ptr<ir::Function> model;
+  StepRunner training;
+  std::unique_ptr<StepRunner> evaluation;  // made when it is needed
+  ProgressState progress;
+  std::vector<Tensor> next;  // what becomes `progress.kept` after a step
+};
+
+Trainer::Trainer(const ir::Function& model, TrainerOptions options)
+    : state_(std::make_unique<State>(model, std::move(options))) {}
+Trainer::~Trainer() = default;
+Trainer::Trainer(Trainer&&) noexcept = default;
+
+int64_t Trainer::steps() const { return state_->progress.step; }
+const std::vector<EpochReport>& Trainer::history() const { return state_->progress.history; }
+const ir::Function& Trainer::step_function() const { return *state_->training.step().function; }
+
+std::map<std::string, Tensor> Trainer::parameters() const {
+  std::map<std::string, Tensor> result;
+  const auto& list = state_->training.step().parameters;
+  for (size_t i = 0; i < list.size(); ++i) result[list[i].name] = state_->progress.kept[i];
+  return result;
+}
+
+void Trainer::set_parameters(const std::map<std::string, Tensor>& values) {
+  const auto& list = state_->training.step().parameters;
+  for (const auto& [name, value] : values) {
+    const auto it = std::find_if(list.begin(), list.end(), [&](const Kept& kept) { return kept.name == name; });
+    if (it == list.end()) fail(ErrorKind::BadInput, "parameter \"{}\": the trainer has none of this name", name);
+    Tensor& kept = state_->progress.kept[static_cast<size_t>(it - list.begin())];
+    if (value.dtype() != kept.dtype() || value.shape() != kept.shape())
+      fail(ErrorKind::BadInput, "parameter \"{}\": got {}, expected {}", name, value.type_str(), kept.type_str());
+    kept = value;
+  }
+}
+
+std::unique_ptr<ir::Function> Trainer::model(bool trainable) const {
+  auto result = passes::copy_of(*state_->model);
+  const auto learnt = parameters();
+  for (ir::Value* parameter : result->parameters())
+    if (const auto it = learnt.find(parameter->name()); it != learnt.end())
+      result->make_parameter(parameter, it->second);
+  if (!trainable) finish_training(*result);
+  return result;
+}
+
+StepRunner& Trainer::evaluator() {
+  State& s = *state_;
+  if (!s.evaluation)
+    s.evaluation =
+        std::make_unique<StepRunner>(evaluation_step(*s.model, s.options), s.options.compile, s.options.threads);
+  return *s.evaluation;
+}
+
+Metrics Trainer::evaluate(const BatchSource& batches, int64_t epoch) {
+  StepRunner& runner = evaluator();
+  runner.reset_carried();
+  std::vector<double> sums;
+  double rows = 0;
+  std::vector<Tensor> nothing;
+  Reading reading(batches, epoch, 0);
+  for (int64_t index = 0; !reading.done(); ++index) {
+    const Batch batch = reading.take();
+    run_batch(runner, batch, -1, state_->progress.kept, nothing, fmt::format("evaluation, batch {}", index));
+    runner.accept_carried();
+    add_metrics(runner, state_->options.rows, sums, rows);
+  }
+  if (rows == 0) fail(ErrorKind::BadInput, "evaluation: the data have no batches with rows in epoch {}", epoch);
+  return means(runner, sums, rows);
+}
+
+void Trainer::run(const Batch& batch, int64_t epoch, int64_t index) {
+  State& s = *state_;
+  run_batch(s.training, batch, s.progress.step, s.progress.kept, s.next, place(epoch, index));
+  s.progress.kept.swap(s.next);
+  s.training.accept_carried();
+  ++s.progress.step;
+}
+
+BatchReport Trainer::step(const Batch& batch) {
+  run(batch, state_->progress.epoch, state_->progress.batch);
+  const StepRunner& runner = state_->training;
+  return {.epoch = state_->progress.epoch,
+          .batch = state_->progress.batch,
+          .step = state_->progress.step,
+          .metrics = metrics_of(runner),
+          .gradient_norm = runner.gradient_norm()};
+}
+
+namespace {
+
+const std::string& watched(const TrainOptions& options, const StepFunction& step) {
+  return options.watch.empty() ? step.metrics[0] : options.watch;
+}
+
+double watched_value(const EpochReport& report, const std::string& name) {
+  const Metrics& metrics = report.validation.empty() ? report.training : report.validation;
+  const auto it = metrics.find(name);
+  if (it == metrics.end()) fail(ErrorKind::BadInput, "watch \"{}\": the model has no such metric", name);
+  return it->second;
+}
+
+/// The position of the best epoch; -1 if there is none.
+int64_t best_epoch(const std::vector<EpochReport>& history, const TrainOptions& options, const StepFunction& step) {
+  int64_t best = -1;
+  for (size_t i = 0; i < history.size(); ++i) {
+    const double value = watched_value(history[i], watched(options, step));
+    const double least = best < 0 ? value : watched_value(history[static_cast<size_t>(best)], watched(options, step));
+    if (best < 0 || (options.watch_highest ? value > least : value < least)) best = static_cast<int64_t>(i);
+  }
+  return best;
+}
+
+}  // namespace
+
+bool Trainer::out_of_patience(const TrainOptions& options) const {
+  const auto& history = state_->progress.history;
+  if (options.patience <= 0 || history.empty()) return false;
+  const int64_t best = best_epoch(history, options, state_->training.step());
+  return static_cast<int64_t>(history.size()) - 1 - best >= options.patience;
+}
+
+void Trainer::finish_epoch(const TrainOptions& options) {
+  State& s = *state_;
+  ProgressState& p = s.progress;
+  if (p.rows == 0) fail(ErrorKind::BadInput, "epoch {}: the data have no batches with rows", p.epoch);
+  EpochReport report{.epoch = p.epoch, .step = p.step, .training = means(s.training, p.sums, p.rows)};
+  if (options.validation) report.validation = evaluate(*options.validation, p.epoch);
+  p.history.push_back(std::move(report));
+  if (options.patience > 0 &&
+      best_epoch(p.history, options, s.training.step()) == static_cast<int64_t>(p.history.size()) - 1)
+    p.best.assign(p.kept.begin(), p.kept.begin() + static_cast<ptrdiff_t>(s.training.step().parameters.size()));
+  ++p.epoch;
+  p.batch = 0;
+  p.sums.clear();
+  p.rows = 0;
+}
+
+bool Trainer::train_epoch(const BatchSource& batches, const TrainOptions& options) {
+  State& s = *state_;
+  ProgressState& p = s.progress;
+  if (p.batch == 0) s.training.reset_carried();
+  Reading reading(batches, p.epoch, p.batch);
+  while (!reading.done()) {
+    const Batch batch = reading.take();
+    run(batch, p.epoch, p.batch);
+    add_metrics(s.training, s.options.rows, p.sums, p.rows);
+    const BatchReport report{.epoch = p.epoch,
+                             .batch = p.batch,
+                             .batches = reading.size(),
+                             .step = p.step,
+                             .metrics = metrics_of(s.training),
+                             .gradient_norm = s.training.gradient_norm()};
+    ++p.batch;
+    const bool goes_on = !options.on_batch || options.on_batch(report);
+    if (!options.checkpoint.empty() && options.checkpoint_steps > 0 && p.step % options.checkpoint_steps == 0 &&
+        !reading.done())
+      save(options.checkpoint);
+    if (!goes_on) return false;
+  }
+  finish_epoch(options);
+  if (!options.checkpoint.empty()) save(options.checkpoint);
+  return !options.on_epoch || options.on_epoch(p.history.back());
+}
+
+const std::vector<EpochReport>& Trainer::train(const BatchSource& batches, const TrainOptions& options) {
+  ProgressState& p = state_->progress;
+  if (options.resume && !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint))
+    load(options.checkpoint);
+  while (p.epoch < options.epochs && !out_of_patience(options))
+    if (!train_epoch(batches, options)) return p.history;
+  if (options.patience > 0) std::copy(p.best.begin(), p.best.end(), p.kept.begin());
+  return p.history;
+}
+
+void Trainer::save(const std::string& path) const {
+  ProgressState& p = state_->progress;
+  p.carried = p.batch == 0 ? std::vector<Tensor>{} : state_->training.carried();
+  save_checkpoint(path, p, state_->training.step(), state_->options);
+}
+
+void Trainer::load(const std::string& path) {
+  state_->progress = load_checkpoint(path, state_->training.step());
+  state_->training.set_carried(state_->progress.carried);
+}
+
+}  // namespace seqc::training
