@@ -16,6 +16,8 @@ Var preactivation(const Gate& gate, const Var& x, const Var& h) {
   return input + linear(h, gate.r);
 }
 
+Var altered(const OnState& recurrent, const Var& h) { return recurrent ? recurrent(h) : h; }
+
 Var with_peephole(const Var& z, const Var& weights, const Var& c) { return weights ? z + weights * c : z; }
 
 Var activate(const Activation& activation, const Var& z, double clip) {
@@ -26,7 +28,7 @@ Var activate(const Activation& activation, const Var& z, double clip) {
 
 // Ht = f(Xt*(Wi^T) + Ht-1*(Ri^T) + Wbi + Rbi)                                        [ONNX RNN]
 Step RnnCell::operator()(const Var& x, const Vars& states) const {
-  const Var h = activate(activation, preactivation(gate, x, states[0]), clip).named("h");
+  const Var h = activate(activation, preactivation(gate, x, altered(recurrent, states[0])), clip).named("h");
   return {{h}, {h}};
 }
 
@@ -36,12 +38,12 @@ Step RnnCell::operator()(const Var& x, const Vars& states) const {
 // ht = g(Xt*(Wh^T) + (rt (.) (Ht-1*(Rh^T) + Rbh)) + Wbh)      reset after
 // Ht = (1 - zt) (.) ht + zt (.) Ht-1
 Step GruCell::operator()(const Var& x, const Vars& states) const {
-  const Var& before = states[0];
+  const Var before = altered(recurrent, states[0]);
   const Var z = activate(activations.update, preactivation(update, x, before), clip).named("z");
   const Var r = activate(activations.reset, preactivation(reset, x, before), clip).named("r");
-  const Var recurrent = reset_after ? r * linear(before, candidate.r, recurrent_bias) : linear(r * before, candidate.r);
-  const Var g = activate(activations.candidate, input_part(candidate, x) + recurrent, clip).named("g");
-  const Var h = ((1.0 - z) * g + z * before).named("h");
+  const Var product = reset_after ? r * linear(before, candidate.r, recurrent_bias) : linear(r * before, candidate.r);
+  const Var g = activate(activations.candidate, input_part(candidate, x) + product, clip).named("g");
+  const Var h = ((1.0 - z) * g + z * states[0]).named("h");
   return {{h}, {h}};
 }
 
@@ -52,7 +54,7 @@ Step GruCell::operator()(const Var& x, const Vars& states) const {
 // ot = f(Xt*(Wo^T) + Ht-1*(Ro^T) + Po (.) Ct + Wbo + Rbo)
 // Ht = ot (.) h(Ct)
 Step LstmCell::operator()(const Var& x, const Vars& states) const {
-  const Var &before = states[0], &c_before = states[1];
+  const Var before = altered(recurrent, states[0]), &c_before = states[1];
   const auto gate = [&](const Activation& f, const Gate& weights, const Var& peephole, const Var& c) {
     return activate(f, with_peephole(preactivation(weights, x, before), peephole, c), clip);
   };

@@ -20,6 +20,9 @@ struct Gate {
 inline constexpr Activation kSigmoid{ActivationKind::Sigmoid};
 inline constexpr Activation kTanh{ActivationKind::Tanh};
 
+/// What becomes of the state h on its way into the products, such as dropout; nothing if absent.
+using OnState = std::function<Var(const Var& h)>;
+
 inline constexpr double kNoClip = std::numeric_limits<double>::infinity();
 
 /// h' = f(x·Wᵀ + b + h·Rᵀ). States and output: h.
@@ -27,6 +30,7 @@ struct RnnCell {
   Gate gate;
   Activation activation = kTanh;
   double clip = kNoClip;  ///< bounds the input of every activation to [-clip, clip]
+  OnState recurrent = {};
   Step operator()(const Var& x, const Vars& states) const;
 };
 
@@ -40,6 +44,7 @@ struct GruCell {
   bool reset_after = false;
   Var recurrent_bias = {};  ///< only with reset_after; otherwise part of the candidate's b
   double clip = kNoClip;
+  OnState recurrent = {};
   Step operator()(const Var& x, const Vars& states) const;
 };
 
@@ -53,6 +58,7 @@ struct LstmCell {
   Var peephole_input = {}, peephole_output = {}, peephole_forget = {};
   bool input_forget = false;  ///< coupled gates: f = 1 - i; the forget gate's weights are not read
   double clip = kNoClip;
+  OnState recurrent = {};
   Step operator()(const Var& x, const Vars& states) const;
 };
 

@@ -20,6 +20,7 @@
 
 #include "frontend/dsl/activation.h"    // IWYU pragma: export
 #include "frontend/dsl/cells.h"         // IWYU pragma: export
+#include "frontend/dsl/dropout.h"       // IWYU pragma: export
 #include "frontend/dsl/initializers.h"  // IWYU pragma: export
 #include "frontend/dsl/layers.h"        // IWYU pragma: export
 #include "frontend/dsl/losses.h"        // IWYU pragma: export

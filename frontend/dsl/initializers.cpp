@@ -7,6 +7,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "frontend/dsl/random.h"
 #include "ir/error.h"
 
 namespace seqc::dsl {
@@ -20,10 +21,7 @@ class Random {
   /// In [0, 1).
   double uniform() {
     state_ += 0x9e3779b97f4a7c15u;
-    uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+    return static_cast<double>(mix_bits(state_) >> 11) * 0x1p-53;
   }
 
   /// Mean 0, standard deviation 1 (Box and Muller 1958).

@@ -33,6 +33,7 @@ Dense dense_parameters(Model& model, const std::string& name, int64_t inputs, in
 Var Embedding::operator()(const Var& ids) const {
   if (!ir::is_integer(ids.dtype()))
     fail(ErrorKind::BadInput, "embedding: got ids {}, expected integers", ids.value()->type().str());
+  need_range("ids", ids, table.dim(0));
   ir::Builder& b = ids.context().builder();
   return {ids.context(), b.emit(ir::Opcode::Gather, {table.value(), ids.value()}, ir::AxisAttr{0})};
 }

@@ -74,6 +74,7 @@ Var softmax_cross_entropy(const Var& logits, const Var& labels, const Var& weigh
   need_rows("softmax_cross_entropy", logits, labels);
   if (!ir::is_integer(labels.dtype()))
     fail(ErrorKind::BadInput, "softmax_cross_entropy: got labels {}, expected integers", labels.value()->type().str());
+  need_range("labels", labels, logits.dim(-1), weights);
   const Var is_label = equal(with_classes(labels), class_numbers(logits, labels.dtype()));
   const Var at_label = sum(where(is_label, logits, 0), -1);
   return weighted_mean(log_sum_exp(logits) - at_label, weights_of_labels(logits, labels, weights));

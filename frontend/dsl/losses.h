@@ -10,7 +10,7 @@
 namespace seqc::dsl {
 
 /// Mean of -log softmax(logits)[label]: logits[..., C], labels[...] integers in [0, C), weights like the labels. Labels
-/// outside that range count as weight 0.
+/// outside that range count as weight 0; trainers refuse them where weights, if given, are not 0.
 Var softmax_cross_entropy(const Var& logits, const Var& labels, const Var& weights = {});
 /// The same with a distribution over classes for each row: logits[..., C], targets[..., C], weights[...].
 Var softmax_cross_entropy_dense(const Var& logits, const Var& targets, const Var& weights = {});

@@ -47,6 +47,16 @@ void check_states(const Vars& initial, const Vars& next) {
            next[i].value()->type().str(), initial[i].value()->type().str());
 }
 
+/// Removes the last scanned input, the numbers of the steps, if no step asks for its number.
+void drop_unused_steps(ir::Op* scan) {
+  ir::Block& body = scan->region();
+  if (!body.argument(body.argument_count() - 1)->unused()) return;
+  ir::Op* numbers = scan->operands().back()->op();
+  body.erase_argument(body.argument_count() - 1);
+  scan->set_operands({scan->operands().begin(), scan->operands().end() - 1});
+  if (numbers->unused()) numbers->erase();
+}
+
 }  // namespace
 
 Scanned scan(const WideCell& cell, const Vars& xs, const Vars& initial, const ScanOptions& options) {
@@ -57,13 +67,11 @@ Scanned scan(const WideCell& cell, const Vars& xs, const Vars& initial, const Sc
 
   std::vector<Value*> scanned = values(xs);
   Var last;  // [N,1]: row n is valid at steps t < last[n]
-  if (options.lengths) {
-    last = reshape(options.lengths, {options.lengths.dim(0), Dim(1)});
-    scanned.push_back(outer.iota(steps, options.lengths.dtype()));
-  }
+  if (options.lengths) last = reshape(options.lengths, {options.lengths.dim(0), Dim(1)});
+  scanned.push_back(outer.iota(steps, last ? last.dtype() : ir::DType::i64));
   size_t outputs = 0;
   const auto body = [&](ir::Builder& inner, const std::vector<Value*>& arguments) {
-    const Context::Inside inside(context, inner);
+    const Context::Inside inside(context, inner, arguments.back());
     const Vars all = variables(context, arguments);
     const Vars states(all.begin(), all.begin() + static_cast<ptrdiff_t>(initial.size()));
     const Vars inputs(all.begin() + static_cast<ptrdiff_t>(initial.size()),
@@ -76,7 +84,8 @@ Scanned scan(const WideCell& cell, const Vars& xs, const Vars& initial, const Sc
     for (const Var& output : step.outputs) yielded.push_back(output.value());
     return yielded;
   };
-  const ir::Op* op = outer.scan(steps, values(initial), std::move(scanned), body, options.reverse);
+  ir::Op* op = outer.scan(steps, values(initial), std::move(scanned), body, options.reverse);
+  drop_unused_steps(op);
   Scanned result;
   for (size_t i = 0; i < initial.size() + outputs; ++i)
     (i < initial.size() ? result.states : result.outputs).emplace_back(context, op->result(i));

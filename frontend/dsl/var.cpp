@@ -158,6 +158,12 @@ Var softmax(const Var& x, int64_t axis) {
   return e / keep_axis(sum(e, at), x, at);
 }
 
+void need_range(const std::string& role, const Var& integers, const Dim& size, const Var& weights) {
+  const bool is_input = integers.value()->block() != nullptr;
+  integers.context().add_range(
+      {is_input ? integers.value()->name() : role, integers.value(), size, weights ? weights.value() : nullptr});
+}
+
 Var zeros(Shape shape, const Var& like) { return broadcast(scalar(0.0, like), std::move(shape)); }
 
 Var zeros_like_rows(const Var& x, Dim size) {

@@ -17,13 +17,33 @@ class Context {
   Context& operator=(const Context&) = delete;
   ir::Builder& builder() const { return *builder_; }
 
-  /// Emits into another builder (a region's) as long as it lives.
+  /// Integers that must be in [0, size), unless their weight (null: 1) is 0; called `name`.
+  struct Range {
+    std::string name;
+    ir::Value* integers;
+    ir::Dim size;
+    ir::Value* weights;
+  };
+  /// Those of the model so far, scans' bodies left out: whoever trains it refuses data that are outside.
+  const std::vector<Range>& ranges() const { return ranges_; }
+  void add_range(Range range) {
+    if (steps_.empty()) ranges_.push_back(std::move(range));
+  }
+
+  /// Step numbers (integers) of the scans around the place under construction, from outside in.
+  const std::vector<ir::Value*>& steps() const { return steps_; }
+
+  /// Emits into another builder, that of a scan's body, as long as it lives; `step` is the number of the scan's step.
   class Inside {
    public:
-    Inside(Context& context, ir::Builder& builder) : context_(context), outer_(context.builder_) {
+    Inside(Context& context, ir::Builder& builder, ir::Value* step) : context_(context), outer_(context.builder_) {
       context_.builder_ = &builder;
+      context_.steps_.push_back(step);
     }
-    ~Inside() { context_.builder_ = outer_; }
+    ~Inside() {
+      context_.builder_ = outer_;
+      context_.steps_.pop_back();
+    }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
 
@@ -34,6 +54,8 @@ class Context {
 
  private:
   ir::Builder* builder_;
+  std::vector<ir::Value*> steps_;
+  std::vector<Range> ranges_;
 };
 
 /// A variable: an IR value and its context. Cheap to copy. Default-made ones are absent: optional arguments take them.
@@ -129,6 +151,10 @@ Var mean(const Var& x, int64_t axis);
 Var reduce_max(const Var& x, int64_t axis);
 /// e^x over its sum along an axis, without overflow.
 Var softmax(const Var& x, int64_t axis);
+
+/// Says that integers must be in [0, size) where `weights`, if given, are not 0: see Context::Range. They are called by
+/// the name of the model's input if they are one, else `role`.
+void need_range(const std::string& role, const Var& integers, const ir::Dim& size, const Var& weights = {});
 
 /// Zeros of the element type of `like`.
 Var zeros(ir::Shape shape, const Var& like);

@@ -1,8 +1,6 @@
 /// Random numbers as a function of a seed and of each element's position, out of integer ops of the IR.
 ///
-/// Nothing is carried from one draw to the next: number i of a stream is SplitMix64's (Steele, Lea and Flood, "Fast
-/// splittable pseudorandom number generators", 2014), mix(key + (i+1) * 0x9e3779b97f4a7c15), and the key is a hash of
-/// seed and stream. So a seed gives the same numbers on every run, for every number of threads, interpreted or compiled.
+/// The generator is that of frontend/dsl/random.h; the key is a hash of seed and stream.
 /// Inside of loops the number of the step enters the key as well: every step draws other numbers.
 #pragma once
 
@@ -11,9 +9,6 @@
 #include "frontend/onnx/node.h"
 
 namespace seqc::frontend {
-
-/// The bijection of 64-bit numbers at the end of SplitMix64 (its constants are Stafford's variant 13).
-uint64_t mix_bits(uint64_t z);
 
 /// The draws of one node.
 class RandomDraws {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "frontend/dsl/model.h"
 #include "ir/error.h"
 
 namespace seqc::training {
@@ -42,7 +43,7 @@ void refuse_bad_elements(const StepRunner& runner, const Batch& batch, const std
     const int64_t position = runner.check(i);
     if (position < 0) continue;
     // "labels in [0, 10)"
-    const std::string text = checks[i].substr(std::string_view(kCheckPrefix).size());
+    const std::string text = checks[i].substr(std::string_view(dsl::kCheckPrefix).size());
     const size_t space = text.find(" in ");
     const std::string name = text.substr(0, space), range = space == std::string::npos ? "" : text.substr(space + 4);
     const auto it = batch.find(name);

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 
+#include "frontend/dsl/model.h"
 #include "ir/error.h"
 #include "ir/verifier.h"
 #include "passes/copy.h"
+#include "passes/pass.h"
 #include "runtime/training/gradient_rows.h"
 
 namespace seqc::training {
@@ -107,7 +109,7 @@ class Construction {
   }
 
   StepFunction evaluation() {
-    if (Value* step = find_argument(f(), kStepInput))
+    if (Value* step = find_argument(f(), dsl::kTrainingStep))
       replace_argument(f(), step, Tensor::scalar_int(ir::DType::i64, -1));
     for (size_t i = 0; i < f().body().argument_count(); ++i) note_input(f().body().argument(i), nullptr);
     return finish();
@@ -127,7 +129,7 @@ class Construction {
       if (name != options_.loss && is_number(value) && !options_.carry.contains(name)) metric(name, value);
     }
     for (size_t i = 0; i < f().output_names.size(); ++i)
-      if (f().output_names[i].starts_with(kCheckPrefix)) {
+      if (f().output_names[i].starts_with(dsl::kCheckPrefix)) {
         step_.checks.push_back(f().output_names[i]);
         output(step_.checks.back(), f().body().terminator()->operand(i));
       }
@@ -154,12 +156,12 @@ class Construction {
 
   /// The step's number, which the model may have asked for already.
   Value* step_input() {
-    if (Value* found = find_argument(f(), kStepInput)) {
+    if (Value* found = find_argument(f(), dsl::kTrainingStep)) {
       if (!(found->type() == ir::Type{ir::DType::i64, {}}))
-        fail(ErrorKind::BadInput, "input \"{}\": got {}, expected i64[]", kStepInput, found->type().str());
+        fail(ErrorKind::BadInput, "input \"{}\": got {}, expected i64[]", dsl::kTrainingStep, found->type().str());
       return found;
     }
-    return f().body().add_argument({ir::DType::i64, {}}, kStepInput);
+    return f().body().add_argument({ir::DType::i64, {}}, dsl::kTrainingStep);
   }
 
   void note_input(const Value* argument, const Value* step) {
@@ -210,10 +212,23 @@ StepFunction evaluation_step(const Function& model, const TrainerOptions& option
   return Construction(model, options).evaluation();
 }
 
-void finish_training(Function& model) {
-  if (Value* step = find_argument(model, kStepInput))
+void finish_training(Function& model, const std::vector<std::string>& outputs) {
+  if (Value* step = find_argument(model, dsl::kTrainingStep))
     replace_argument(model, step, Tensor::scalar_int(ir::DType::i64, -1));
   model.freeze_parameters();
+  std::vector<std::string> names = outputs;
+  if (names.empty())
+    std::copy_if(model.output_names.begin(), model.output_names.end(), std::back_inserter(names),
+                 [](const std::string& name) { return !name.starts_with(dsl::kCheckPrefix); });
+  std::vector<Value*> values;
+  for (const std::string& name : names) values.push_back(output_of(model, name, "output"));
+  model.body().terminator()->set_operands(std::move(values));
+  model.output_names = std::move(names);
+  passes::PassContext context;
+  passes::eliminate_dead_code(model, context);
+  if (outputs.empty()) return;
+  for (size_t i = model.body().argument_count(); i-- > 0;)
+    if (model.body().argument(i)->unused()) model.body().erase_argument(i);
 }
 
 }  // namespace seqc::training

@@ -32,11 +32,6 @@ struct TrainerOptions {
   runtime::CompileOptions compile = {};
 };
 
-/// Models that behave otherwise while they train take the number of the step from an input i64[] of this name.
-inline constexpr const char* kStepInput = "training_step";
-/// Outputs whose names begin so tell where the data are not what the model takes: a position, or -1.
-inline constexpr const char* kCheckPrefix = "check: ";
-
 /// A tensor that goes from step to step: a parameter, or what the optimiser keeps of one.
 struct Kept {
   std::string name;  ///< of the input, and of the output with its next value
@@ -63,7 +58,8 @@ StepFunction training_step(const ir::Function& model, const TrainerOptions& opti
 /// The same outputs without training: `parameters` are inputs, and the model behaves as it does in use.
 StepFunction evaluation_step(const ir::Function& model, const TrainerOptions& options);
 
-/// The model as it is used: every parameter is a constant of its initial value, nothing is left of training.
-void finish_training(ir::Function& model);
+/// The model as it is used: every parameter is a constant of its initial value, nothing is left of training. Of the
+/// outputs those that are named (none: all), with the inputs that they need.
+void finish_training(ir::Function& model, const std::vector<std::string>& outputs = {});
 
 }  // namespace seqc::training

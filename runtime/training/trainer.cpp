@@ -130,13 +130,18 @@ void Trainer::set_parameters(const std::map<std::string, Tensor>& values) {
   }
 }
 
-std::unique_ptr<ir::Function> Trainer::model(bool trainable) const {
+std::unique_ptr<ir::Function> Trainer::trainable_model() const {
   auto result = passes::copy_of(*state_->model);
   const auto learnt = parameters();
   for (ir::Value* parameter : result->parameters())
     if (const auto it = learnt.find(parameter->name()); it != learnt.end())
       result->make_parameter(parameter, it->second);
-  if (!trainable) finish_training(*result);
+  return result;
+}
+
+std::unique_ptr<ir::Function> Trainer::model(const std::vector<std::string>& outputs) const {
+  auto result = trainable_model();
+  finish_training(*result, outputs);
   return result;
 }
 

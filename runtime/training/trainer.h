@@ -84,9 +84,11 @@ class Trainer {
   std::map<std::string, ir::Tensor> parameters() const;
   /// Throws Error(BadInput) for names and types that the model does not have.
   void set_parameters(const std::map<std::string, ir::Tensor>& values);
-  /// A copy of the model as it is used, with what was learnt: parameters are constants, or with `trainable` still
-  /// parameters that start with it.
-  std::unique_ptr<ir::Function> model(bool trainable = false) const;
+  /// A copy of the model as it is used, with what was learnt as constants: all outputs, or those that are named with the
+  /// inputs that they need (no labels for predictions).
+  std::unique_ptr<ir::Function> model(const std::vector<std::string>& outputs = {}) const;
+  /// A copy of the model as it was given, whose parameters start with what was learnt.
+  std::unique_ptr<ir::Function> trainable_model() const;
   /// The step as it is compiled, for those who want to read it.
   const ir::Function& step_function() const;
 

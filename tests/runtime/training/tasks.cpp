@@ -28,14 +28,16 @@ training::Batch AddingProblem::batch(int64_t epoch, int64_t index) const {
   return {{"x", x}, {"target", target}};
 }
 
-std::unique_ptr<ir::Function> adding_model(int64_t hidden, double) {
+std::unique_ptr<ir::Function> adding_model(int64_t hidden, double dropout) {
   dsl::Model model("adding", 1);
   const Var x = model.input("x", DType::f32, {Dim::symbol("T"), Dim::symbol("N"), Dim(2)});
   const Var target = model.input("target", DType::f32, {Dim::symbol("N"), Dim(1)});
-  const dsl::LstmCell cell = dsl::lstm_parameters(model, "lstm", 2, hidden);
+  dsl::LstmCell cell = dsl::lstm_parameters(model, "lstm", 2, hidden);
+  const dsl::Dropout input(model, "input", dropout), state(model, "state", dropout), output(model, "output", dropout);
+  cell.recurrent = state;
   const Var zero = dsl::zeros_like_rows(x, hidden);
-  const Var h = dsl::scan(cell, x, {zero, zero}).states[0];
-  const Var y = dsl::dense_parameters(model, "dense", hidden, 1)(h);
+  const Var h = dsl::scan(cell, input(x), {zero, zero}).states[0];
+  const Var y = dsl::dense_parameters(model, "dense", hidden, 1)(output(h));
   model.output("loss", dsl::mean_squared_error(y, target));
   model.output("error", dsl::root_mean_squared_error(y, target));
   return std::move(model.finish(true)->functions[0]);

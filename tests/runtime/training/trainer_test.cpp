@@ -6,6 +6,8 @@
 
 #include "ir/error.h"
 #include "ir/printer.h"
+#include "passes/copy.h"
+#include "runtime/compile.h"
 #include "tests/runtime/training/tasks.h"
 
 namespace {
@@ -42,7 +44,10 @@ TEST_CASE("training: a step is what the equations say") {
 TEST_CASE("training: an LSTM learns to add two numbers of a sequence") {
   const AddingProblem data(10, 32, 100, 1), test(10, 50, 4, 2);
   Trainer trainer(*test::adding_model(24), {.optimizer = training::adam(1e-2), .clip = training::by_global_norm(1)});
-  if (getenv("SHOW")) MESSAGE(ir::print(trainer.step_function()));
+  if (getenv("SHOW")) {
+    auto lowered = runtime::lower(passes::copy_of(trainer.step_function()));
+    MESSAGE(ir::print(*lowered.function));
+  }
   const auto& history = trainer.train(data, {.epochs = 4, .validation = &test});
   REQUIRE(history.size() == 4);
   for (const auto& report : history) {
