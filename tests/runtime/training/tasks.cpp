@@ -38,6 +38,7 @@ std::unique_ptr<ir::Function> adding_model(int64_t hidden, double dropout) {
   const Var zero = dsl::zeros_like_rows(x, hidden);
   const Var h = dsl::scan(cell, input(x), {zero, zero}).states[0];
   const Var y = dsl::dense_parameters(model, "dense", hidden, 1)(output(h));
+  model.output("prediction", y);
   model.output("loss", dsl::mean_squared_error(y, target));
   model.output("error", dsl::root_mean_squared_error(y, target));
   return std::move(model.finish(true)->functions[0]);

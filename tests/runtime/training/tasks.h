@@ -34,7 +34,7 @@ class AddingProblem : public training::BatchSource {
   uint64_t seed_;
 };
 
-/// An LSTM with a dense layer behind its last state, for the adding problem: output "loss", and "error" (absolute).
+/// An LSTM with a dense layer behind its last state, for the adding problem: outputs "prediction", "loss" and "error", its root.
 /// With `dropout` above 0, on its input, state and output.
 std::unique_ptr<ir::Function> adding_model(int64_t hidden, double dropout = 0);
 

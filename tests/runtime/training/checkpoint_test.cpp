@@ -1,0 +1,221 @@
+// Checkpoints: what they refuse, what stays when they cannot be written, and that a training that is killed again and again
+// comes to the same end.
+#include "runtime/training/checkpoint.h"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <random>
+
+#include "ir/error.h"
+#include "runtime/files.h"
+#include "runtime/training/archive.h"
+#include "tests/runtime/training/tasks.h"
+#include "tests/support/onnx_model.h"
+
+namespace {
+
+using namespace seqc;
+using test::AddingProblem;
+using training::Trainer;
+
+training::TrainerOptions options(int threads = 1) {
+  return {.optimizer = training::adam(1e-2), .clip = training::by_global_norm(1), .threads = threads};
+}
+
+/// Throws away the exit handlers of the test program: a child ends here.
+[[noreturn]] void train_in_child(const std::string& path, int threads, int pipe) {
+  try {
+    Trainer trainer(*test::adding_model(7, 0.1), options(threads));
+    trainer.train(AddingProblem(10, 5, 40, 3), {.epochs = 3,
+                                                .checkpoint = path,
+                                                .checkpoint_steps = 3,
+                                                .resume = true,
+                                                .on_batch = [&](const training::BatchReport&) {
+                                                  ::usleep(500);
+                                                  return ::write(pipe, "b", 1) == 1;
+                                                }});
+    ::_exit(0);
+  } catch (const std::exception& error) {
+    ::dprintf(2, "child: %s\n", error.what());
+    ::_exit(1);
+  }
+}
+
+/// Trains in a child process that is killed after some batches; true when it came to its end before.
+bool train_and_kill(const std::string& path, int threads, int batches, int microseconds) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(ends[0]);
+    train_in_child(path, threads, ends[1]);
+  }
+  ::close(ends[1]);
+  char byte;
+  int seen = 0;
+  while (seen < batches && ::read(ends[0], &byte, 1) == 1) ++seen;
+  if (seen == batches) {
+    ::usleep(static_cast<useconds_t>(microseconds));
+    ::kill(child, SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(ends[0]);
+  const bool finished = WIFEXITED(status);
+  if (finished) REQUIRE(WEXITSTATUS(status) == 0);
+  return finished;
+}
+
+void check_equal(const Trainer& a, const Trainer& b) {
+  CHECK(a.steps() == b.steps());
+  CHECK(a.history() == b.history());
+  const auto x = a.parameters(), y = b.parameters();
+  REQUIRE(x.size() == y.size());
+  for (const auto& [name, tensor] : x) CHECK_MESSAGE(tensor.identical(y.at(name)), name);
+}
+
+/// A small checkpoint within an epoch.
+void write_small(const std::string& path) {
+  Trainer trainer(*test::linear_model(), {.optimizer = training::adam(0.1)});
+  trainer.step({{"x", ir::Tensor(ir::DType::f64, {2, 2})}, {"target", ir::Tensor(ir::DType::f64, {2, 1})}});
+  trainer.save(path);
+}
+
+TEST_SUITE_BEGIN("runtime");
+
+TEST_CASE("checkpoints: a training that is killed ten times comes to the same end, bit by bit") {
+  const test::TempDir folder;
+  std::mt19937 random(1);
+  Trainer undisturbed(*test::adding_model(7, 0.1), options());
+  undisturbed.train(AddingProblem(10, 5, 40, 3), {.epochs = 3});
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    const std::string path = (folder / ("run" + std::to_string(threads))).string();
+    for (int kills = 0; kills < 10; ++kills)
+      REQUIRE(!train_and_kill(path, threads, 4 + static_cast<int>(random() % 8), static_cast<int>(random() % 3000)));
+    CHECK(std::filesystem::exists(path));
+    REQUIRE(train_and_kill(path, threads, 1 << 30, 0));
+    Trainer resumed(*test::adding_model(7, 0.1), options());
+    resumed.load(path);
+    CHECK(resumed.history().size() == 3);
+    check_equal(resumed, undisturbed);
+  }
+}
+
+TEST_CASE("checkpoints: stopped within an epoch by a callback, and resumed") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  const AddingProblem data(6, 3, 10, 4), validation(6, 4, 2, 5);
+  Trainer whole(*test::adding_model(3), options()), first(*test::adding_model(3), options()),
+      second(*test::adding_model(3), options());
+  whole.train(data, {.epochs = 2, .validation = &validation, .patience = 5});
+  first.train(data, {.epochs = 2, .validation = &validation, .patience = 5, .on_batch = [](const auto& report) {
+                       return report.step != 14;
+                     }});
+  CHECK(first.steps() == 14);
+  first.save(path);
+  second.load(path);
+  second.train(data, {.epochs = 2, .validation = &validation, .patience = 5});
+  check_equal(second, whole);
+  first.train(data, {.epochs = 2, .validation = &validation, .patience = 5});  // without a checkpoint in between
+  check_equal(first, whole);
+}
+
+TEST_CASE("checkpoints: every truncation and every changed byte is refused") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string(), damaged = (folder / "damaged").string();
+  write_small(path);
+  const std::string bytes = runtime::read_file(path);
+  Trainer trainer(*test::linear_model(), {.optimizer = training::adam(0.1)});
+  trainer.load(path);
+  CHECK(trainer.steps() == 1);
+  const auto refused = [&](const std::string& content) {
+    runtime::write_file(damaged, content);
+    try {
+      trainer.load(damaged);
+      return false;
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::BadInput && std::string(error.what()).starts_with(damaged);
+    }
+  };
+  for (size_t size = 0; size < bytes.size(); size += 7) CHECK_MESSAGE(refused(bytes.substr(0, size)), size);
+  CHECK(refused(bytes.substr(0, bytes.size() - 1)));
+  CHECK(refused(bytes + "x"));
+  std::string changed = bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    changed[i] = static_cast<char>(changed[i] ^ (1 << i % 8));
+    CHECK_MESSAGE(refused(changed), i);
+    changed[i] = bytes[i];
+  }
+  CHECK(trainer.steps() == 1);  // none of them left a trace
+  CHECK_THROWS_WITH_AS(trainer.load((folder / "none").string()), doctest::Contains("no such file"), Error);
+}
+
+TEST_CASE("checkpoints: one of another model is refused, and what differs is named") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  write_small(path);
+  Trainer other(*test::adding_model(3), options());
+  CHECK_THROWS_WITH_AS(other.load(path),
+                       doctest::Contains("is a checkpoint of another model: number 0 of its parameters "
+                                         "is \"w\" f64[1,2], expected \"lstm.input.w\" f32[3,2]"),
+                       Error);
+  Trainer plain(*test::linear_model(), {.optimizer = training::sgd(0.1)});
+  CHECK_THROWS_WITH_AS(plain.load(path),
+                       doctest::Contains("number 0 of its optimizer states is \"w:m\" f64[1,2], expected none"), Error);
+  Trainer frozen(*test::linear_model(), {.optimizer = training::adam(0.1), .train = {"w"}});
+  CHECK_THROWS_WITH_AS(frozen.load(path),
+                       doctest::Contains("number 1 of its parameters is \"b\" f64[1], expected none"), Error);
+  // An archive that is no checkpoint.
+  training::ArchiveWriter writer(path);
+  writer.add("readme", "hello");
+  writer.finish();
+  CHECK_THROWS_WITH_AS(plain.load(path), doctest::Contains("it has no \"state.json\""), Error);
+}
+
+TEST_CASE("checkpoints: a file that cannot be written leaves the older one") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  write_small(path);
+  const std::string before = runtime::read_file(path);
+  // Files end at 1 KiB, as on a disk that is full.
+  rlimit old_limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &old_limit) == 0);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{1024, old_limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  std::string message;
+  try {
+    write_small(path);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, old_handler);
+  CHECK(message == path + ": cannot be written: File too large; what was there before is as it was");
+  CHECK(runtime::read_file(path) == before);
+  CHECK(!std::filesystem::exists(path + ".tmp"));
+  CHECK_THROWS_WITH_AS(write_small((folder / "no/such/folder").string()),
+                       doctest::Contains("cannot be written: No such file or directory"), Error);
+}
+
+TEST_CASE("checkpoints: are read by numpy, where Python has it") {
+  if (std::system("/usr/bin/python3 -c 'import numpy' > /dev/null 2>&1") != 0) return;
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  write_small(path);
+  const std::string script =
+      "import numpy; f = numpy.load('" + path +
+      "'); assert f['parameters/w'].shape == (1, 2) and f['optimizer/b:v'].dtype == numpy.float64; "
+      "assert abs(f['parameters/w'] - 1).max() < 1e-9, f['parameters/w']";
+  CHECK(std::system(("/usr/bin/python3 -c \"" + script + "\"").c_str()) == 0);
+}
+
+TEST_SUITE_END();
+
+}  // namespace
