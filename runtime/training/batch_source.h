@@ -21,6 +21,8 @@ class BatchSource {
   virtual int64_t size(int64_t epoch) const = 0;
   /// Batch `index` of the epoch, the same whenever it is asked for. May be called by several threads at once.
   virtual Batch batch(int64_t epoch, int64_t index) const = 0;
+  /// The axis of an input's tensors that counts the examples of a batch; -1 if all examples share one value.
+  virtual int64_t batch_axis(const std::string& /*input*/) const { return 0; }
 };
 
 }  // namespace seqc::training
