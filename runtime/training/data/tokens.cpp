@@ -33,6 +33,12 @@ bool is_blank(uint32_t point) {
          point == 0x85;
 }
 
+/// What stands on the letter before it: accents, selectors of emoji.
+bool is_combining(uint32_t point) {
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(point));
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
+}
+
 bool is_word(uint32_t point) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(point))) {
     case UTF8PROC_CATEGORY_LU:
@@ -40,13 +46,10 @@ bool is_word(uint32_t point) {
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_NO: return true;
-    default: return point == '_';
+    default: return point == '_' || is_combining(point);
   }
 }
 
@@ -115,15 +118,28 @@ Points with_joined_blanks(const Points& text) {
   return result;
 }
 
+/// Marks, with what combines with them, go or become blanks.
+Points without_marks(const Points& text, bool blanks) {
+  Points result;
+  bool gone = false;
+  for (const uint32_t point : text) {
+    if (gone && is_combining(point)) continue;
+    gone = !is_word(point) && !is_blank(point);
+    if (!gone)
+      result.push_back(point);
+    else if (blanks)
+      result.push_back(' ');
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string clean(std::string_view text, const Cleaning& rules) {
   Points points = points_of(text);
   if (rules.html) points = without_html(points);
   if (rules.lower_case) std::transform(points.begin(), points.end(), points.begin(), lower);
-  const auto is_mark = [](uint32_t point) { return !is_word(point) && !is_blank(point); };
-  if (rules.marks == Cleaning::Marks::Blank) std::replace_if(points.begin(), points.end(), is_mark, uint32_t{' '});
-  if (rules.marks == Cleaning::Marks::Remove) std::erase_if(points, is_mark);
+  if (rules.marks != Cleaning::Marks::Keep) points = without_marks(points, rules.marks == Cleaning::Marks::Blank);
   if (rules.join_blanks) points = with_joined_blanks(points);
   return text_of(points);
 }
@@ -146,6 +162,7 @@ std::vector<std::string> words(std::string_view text, const Words& rules) {
     while (at < points.size() && (is_word(points[at]) || (at > begin && joins(at)))) ++at;
     const bool word = at > begin;
     if (!word) ++at;
+    while (!word && !is_blank(points[begin]) && at < points.size() && is_combining(points[at])) ++at;
     const uint32_t first = points[begin];
     if (word || (is_blank(first) ? rules.line_ends && first == '\n' : rules.marks))
       result.push_back(

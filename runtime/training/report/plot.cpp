@@ -6,7 +6,8 @@
 #include "ir/error.h"
 #include "runtime/files.h"
 #include "runtime/training/report/plot_axis.h"
-#include "runtime/training/report/text_width.h"
+#include "runtime/training/report/plot_curve.h"
+#include "runtime/training/report/text.h"
 
 namespace seqc::training {
 namespace {
@@ -60,46 +61,6 @@ std::string shortened(const std::string& text, double font, double room) {
     const std::string longer = cut_to_width(text, columns) + "…";
     if (pixel_width(longer, font) > room) break;
     result = longer;
-  }
-  return result;
-}
-
-struct Point {
-  double x, y;  ///< in pixels
-};
-using Run = std::vector<Point>;  ///< without gaps
-
-/// Runs of points within one pixel column become their first, lowest, highest and last: what is drawn stays the same.
-Run thinned(const Run& run, double width) {
-  if (run.size() < 4 * width) return run;
-  Run result;
-  for (size_t begin = 0, end = 0; begin < run.size(); begin = end) {
-    while (end < run.size() && std::floor(run[end].x) == std::floor(run[begin].x)) ++end;
-    const auto first = run.begin() + static_cast<int64_t>(begin), last = run.begin() + static_cast<int64_t>(end);
-    const auto [low, high] = std::minmax_element(first, last, [](const Point& a, const Point& b) { return a.y < b.y; });
-    auto chosen = std::vector{first, low, high, last - 1};
-    std::sort(chosen.begin(), chosen.end());
-    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-    for (const auto point : chosen) result.push_back(*point);
-  }
-  return result;
-}
-
-/// Means around each point that is a number, of the numbers among its neighbours.
-std::vector<double> moving_mean(const std::vector<double>& y, int reach) {
-  std::vector<double> sums = {0}, result = y;
-  std::vector<int64_t> counts = {0};
-  for (const double value : y) {
-    const bool counted = std::isfinite(value);
-    sums.push_back(sums.back() + (counted ? value : 0));
-    counts.push_back(counts.back() + counted);
-  }
-  const int64_t size = std::ssize(y);
-  for (int64_t i = 0; i < size; ++i) {
-    const int64_t before = std::min<int64_t>(reach, i), after = std::min(before, size - 1 - i);
-    const auto begin = static_cast<size_t>(i - before), end = static_cast<size_t>(i + after + 1);
-    if (std::isfinite(y[static_cast<size_t>(i)]))
-      result[static_cast<size_t>(i)] = (sums[end] - sums[begin]) / static_cast<double>(counts[end] - counts[begin]);
   }
   return result;
 }
@@ -269,9 +230,9 @@ class Drawing {
     const size_t colour = index % kColours;
     std::string path;
     std::vector<Point> points;
-    Run run;
+    std::vector<Point> run;
     const auto end_run = [&] {
-      const Run drawn = thinned(run, right_ - left_);
+      const std::vector<Point> drawn = thinned(run, right_ - left_);
       for (size_t i = 0; i < drawn.size(); ++i)
         path += fmt::format("{}{} {}", i == 0 ? "M" : "L", pixels(drawn[i].x), pixels(drawn[i].y));
       if (run.size() == 1 || (dots && series.x.size() <= kMarkedPoints))
@@ -315,7 +276,7 @@ Plot history_plot(const History& history, const std::string& value, bool log_y) 
   for (const std::string& part : history.parts()) {
     auto [steps, values] = history.curve(part, value);
     if (steps.empty()) continue;
-    const int smooth = steps.size() > 200 ? static_cast<int>(steps.size() / 80) : 0;
+    const int smooth = steps.size() > 200 ? static_cast<int>(std::min<size_t>(steps.size() / 80, 500)) : 0;
     plot.series.push_back({.name = part, .x = std::move(steps), .y = std::move(values), .smooth = smooth});
   }
   return plot;

@@ -56,7 +56,7 @@ void log_ticks(Axis& axis, double spacing) {
 
 double Axis::at(double value) const {
   if (log) return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low)) * pixels;
-  return (value - low) / (high - low) * pixels;
+  return (value / (high - low) - low / (high - low)) * pixels;  // differences of huge numbers would overflow
 }
 
 std::string tick_label(double value, double step) {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "ir/error.h"
-#include "runtime/training/report/text_width.h"
+#include "runtime/training/report/text.h"
 
 namespace seqc::training {
 namespace {
@@ -34,13 +34,6 @@ int terminal_columns() {
   if (!::isatty(STDERR_FILENO) || (kind && std::string_view(kind) == "dumb")) return 0;
   winsize size = {};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-/// "1,320": whole numbers with commas.
-std::string grouped(int64_t value) {
-  std::string text = std::to_string(value);
-  for (auto at = std::ssize(text) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), 1, ',');
-  return text;
 }
 
 std::string rate_text(double rate) {

@@ -6,7 +6,7 @@
 
 #include "ir/error.h"
 #include "runtime/files.h"
-#include "runtime/training/report/text_width.h"
+#include "runtime/training/report/text.h"
 
 namespace seqc::training {
 namespace {
@@ -57,12 +57,6 @@ bool numeric(const Table& table, size_t column) {
     any = any || (column < row.size() && !row[column].empty());
   }
   return any;
-}
-
-std::string grouped(int64_t value) {
-  std::string text = std::to_string(value);
-  for (auto at = std::ssize(text) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), 1, ',');
-  return text;
 }
 
 }  // namespace

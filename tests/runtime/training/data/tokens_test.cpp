@@ -35,6 +35,8 @@ TEST_CASE("tokens: characters and words") {
   CHECK(words("don't", {.joiners = ""}) == Tokens{"don", "'", "t"});
   CHECK(words("well-read co-op-", {.joiners = "-"}) == Tokens{"well-read", "co-op", "-"});
   CHECK(words("e\u0301a 😀") == Tokens{"e\u0301a", "😀"});  // an accent of its own belongs to its letter
+  CHECK(words("I \u2764\ufe0f you") == Tokens{"I", "\u2764\ufe0f", "you"});  // a heart, and that it be drawn in colour
+  CHECK(clean("a\u2764\ufe0fb", {.marks = Cleaning::Marks::Remove}) == "ab");
   CHECK(words(" \t ").empty());
   CHECK(join_words(words("Well, (no) one [here]; go!\nNow.", {.line_ends = true})) ==
         "Well, (no) one [here]; go!\nNow.");

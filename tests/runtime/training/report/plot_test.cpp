@@ -6,6 +6,7 @@
 
 #include "runtime/files.h"
 #include "runtime/training/report/plot_axis.h"
+#include "runtime/training/report/plot_curve.h"
 #include "tests/runtime/training/data/files.h"
 #include "tests/runtime/training/data/messages.h"
 
@@ -144,6 +145,15 @@ TEST_CASE("plots: many points become few, spikes stay") {
   series.smooth = 0;
   series.y[77777] = 0;
   CHECK(svg({.series = {series}}) != text);
+}
+
+TEST_CASE("plots: means of neighbours") {
+  CHECK(moving_mean({6, 0, 3, 9, 0, 0}, 2) == std::vector<double>{6, 3, 18 / 5.0, 12 / 5.0, 12 / 4.0, 9 / 3.0});
+  const std::vector<double> mean = moving_mean({1, NAN, 3, 1e300, 2, 4, 6}, 1);
+  CHECK(std::isnan(mean[1]));
+  CHECK(mean[5] == 4);
+  CHECK(moving_mean({}, 3).empty());
+  CHECK(thinned({{0, 1}, {0.1, 5}, {0.2, -1}, {0.9, 2}, {0.95, 3}}, 1).size() == 4);
 }
 
 TEST_CASE("plots: of a history") {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "runtime/training/report/text_width.h"
+#include "runtime/training/report/text.h"
 
 using namespace seqc::training;
 using namespace std::chrono_literals;
@@ -47,7 +47,7 @@ TEST_CASE("progress: share, rate, time left and metrics") {
   screen.shown();
   screen.time += 2s;
   progress.update(100, {{"loss", 0.21337}, {"accuracy", 0.9}});
-  CHECK(screen.shown() == "\repoch 2/10 ━━━━╸──────────  25 % 100/400  50.0/s  6 s left  loss 0.2134  accuracy 0.9000");
+  CHECK(screen.shown() == "\repoch 2/10 ━╸────  25 % 100/400  50.0/s  6 s left  loss 0.2134  accuracy 0.9000");
   screen.time += 6s;
   progress.update(400);
   progress.finish({{"loss", 12.3456}});
@@ -114,7 +114,7 @@ TEST_CASE("progress: without a total, without Unicode, with lines above, resumed
   screen.time += 10s;
   screen.shown();
   resumed.update(110);
-  CHECK(screen.shown() == "\rr =============-........... 55 % 110/200  1.0/s  1:30 left");
+  CHECK(screen.shown() == "\rr =============-...........  55 % 110/200  1.0/s  1:30 left");
   Progress nothing("n", 0, screen.output());
   nothing.finish();
   CHECK(screen.shown() == "\rn 0  0 s\n");

@@ -1,8 +1,8 @@
-#include "runtime/training/report/text_width.h"
+#include "runtime/training/report/text.h"
 
 #include <utf8proc.h>
 
-#include <functional>
+#include <iterator>
 
 namespace seqc::training {
 namespace {
@@ -28,6 +28,12 @@ void each_point(std::string_view text, Use use) {
 bool is_control(utf8proc_int32_t point) { return point < 0x20 || (point >= 0x7f && point < 0xa0); }
 
 }  // namespace
+
+std::string grouped(int64_t value) {
+  std::string text = std::to_string(value);
+  for (auto at = std::ssize(text) - 3; at > (value < 0); at -= 3) text.insert(static_cast<size_t>(at), 1, ',');
+  return text;
+}
 
 int terminal_width(std::string_view text) {
   int width = 0;
