@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/import.h"
 #include "frontend/onnx/reader_pb.h"
+#include "frontend/onnx/tensor_proto_pb.h"
 #include "ir/error.h"
 
 namespace seqc::frontend {
@@ -160,18 +161,22 @@ Tensor load_tensor_proto(const std::string& path, std::string* name) {
   return decode_tensor(proto, nullptr, path);
 }
 
-void save_tensor_proto(const std::string& path, const Tensor& tensor, const std::string& name) {
-  TensorProto proto;
+void encode_tensor(const Tensor& tensor, const std::string& name, TensorProto& proto) {
   proto.set_name(name);
   proto.set_data_type(onnx_type(tensor.dtype()));
   for (const int64_t dim : tensor.shape()) proto.add_dims(dim);
-  if (tensor.byte_size() >= (size_t{1} << 31) - 4096)
-    fail(ErrorKind::BadInput, "{}: {} is more than a tensor file can hold (2 GiB, a limit of protobuf)", path,
-         tensor.type_str());
   if (tensor.dtype() == DType::string)
     for (int64_t i = 0; i < tensor.count(); ++i) proto.add_string_data(std::string(tensor.text(i)));
   else
     proto.set_raw_data(tensor.bytes(), tensor.byte_size());
+}
+
+void save_tensor_proto(const std::string& path, const Tensor& tensor, const std::string& name) {
+  if (tensor.byte_size() >= (size_t{1} << 31) - 4096)
+    fail(ErrorKind::BadInput, "{}: {} is more than a tensor file can hold (2 GiB, a limit of protobuf)", path,
+         tensor.type_str());
+  TensorProto proto;
+  encode_tensor(tensor, name, proto);
   const std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary, std::ios::binary);

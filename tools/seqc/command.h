@@ -21,5 +21,6 @@ Command add_opt(CLI::App& seqc);
 Command add_test(CLI::App& seqc);
 Command add_bench(CLI::App& seqc);
 Command add_cache(CLI::App& seqc);
+Command add_convert(CLI::App& seqc);
 
 }  // namespace seqc::tools
