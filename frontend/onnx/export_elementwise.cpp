@@ -1,5 +1,5 @@
-// Elementwise ops. Integers narrower than those that runtimes compute with are computed wide and cut back, which gives
-// the same bits.
+// Elementwise ops. Types narrower than those that runtimes compute with are computed wide and cut back, which gives the
+// same bits.
 #include <array>
 
 #include "frontend/onnx/export_graph_pb.h"
@@ -14,6 +14,7 @@ DType wide_type(DType type) {
     case DType::u16:
     case DType::boolean: return DType::i32;
     case DType::u32: return DType::i64;
+    case DType::bf16: return DType::f32;
     default: return type;
   }
 }
@@ -67,6 +68,8 @@ class Elementwise {
  public:
   Elementwise(GraphWriter& g, const Op& op) : g_(g), op_(op), type_(op.operands().back()->dtype()), work_(type_) {
     for (const Value* operand : op.operands()) x_.push_back(g.name(operand));
+    if (type_ == DType::bf16 && op.code() != Opcode::Cast && op.code() != Opcode::Copy && op.code() != Opcode::Select)
+      widen();
   }
 
   void write() {
@@ -74,8 +77,8 @@ class Elementwise {
       case Opcode::Cast: return cast();
       case Opcode::Copy: return g_.define(op_.result(), "Identity", x_);
       case Opcode::Select: return select();
-      case Opcode::Expm1: return define_float(expm1(x_[0]));
-      case Opcode::Log1p: return define_float(log1p(x_[0]));
+      case Opcode::Expm1: return define_narrow(expm1(x_[0]));
+      case Opcode::Log1p: return define_narrow(log1p(x_[0]));
       case Opcode::IsInf: return is_inf();
       case Opcode::Fma: return fma();
       case Opcode::Not: return negate();
@@ -102,8 +105,7 @@ class Elementwise {
     }
     const std::string_view name = same_for_floats(op_.code());
     SEQC_CHECK(!name.empty(), "export: no operator for {}", op_.info().mnemonic);
-    if (ir::is_float(type_)) return g_.define(op_.result(), name, x_);
-    widen();
+    if (!ir::is_float(type_)) widen();
     define_narrow(name, x_);
   }
 
@@ -127,7 +129,6 @@ class Elementwise {
     define_narrow(make(name, inputs, attributes));
   }
   void define_narrow(const Name& wide) { g_.define_as(op_.result(), g_.cast(wide, work_, op_.result()->dtype())); }
-  void define_float(const Name& name) { g_.define_as(op_.result(), name); }
 
   /// In range as ONNX has it; a float that is NaN or out of an integer's range is left to the runtime.
   void cast() {
@@ -165,14 +166,14 @@ class Elementwise {
   }
 
   void is_inf() {
-    const Name x = type_ == DType::f64 ? x_[0] : g_.cast(x_[0], type_, DType::f32);
+    const Name x = type_ == DType::f16 ? g_.cast(x_[0], type_, DType::f32) : x_[0];
     g_.define(op_.result(), "IsInf", {x});
   }
 
   // f32: exact in f64 up to the last rounding.
   void fma() {
-    const DType wide = type_ == DType::f64 ? DType::f64 : type_ == DType::f32 ? DType::f64 : DType::f32;
-    for (Name& x : x_) x = g_.cast(x, type_, wide);
+    const DType wide = type_ == DType::f16 ? DType::f32 : DType::f64;
+    for (Name& x : x_) x = g_.cast(x, work_, wide);
     const Name sum = make("Add", {make("Mul", {x_[0], x_[1]}), x_[2]});
     g_.define_as(op_.result(), g_.cast(sum, wide, type_));
   }
@@ -253,10 +254,10 @@ class Elementwise {
   void remainder() {
     const bool of_first = op_.code() == Opcode::Rem;  // has the first operand's sign, as C's fmod
     if (ir::is_float(type_)) {
-      if (of_first) return g_.define(op_.result(), "Mod", x_, {{"fmod", 1}});
+      if (of_first) return define_narrow("Mod", x_, {{"fmod", 1}});
       const Name r = make("Mod", x_, {{"fmod", 1}}), zero = number(0);
       const Name signs = make("Less", {make("Mul", {make("Sign", {r}), make("Sign", {x_[1]})}), zero});
-      return g_.define(op_.result(), "Where", {signs, make("Add", {r, x_[1]}), r});
+      return define_narrow("Where", {signs, make("Add", {r, x_[1]}), r});
     }
     widen();
     if (of_first) return divide("Mod", {{"fmod", 1}});

@@ -52,12 +52,12 @@ ModelWriter::ModelWriter(const ir::Function& function, const ExportOptions& opti
   find_needed();
 }
 
-Name ModelWriter::fresh(std::string_view hint) {
+Name ModelWriter::Names::fresh(std::string_view hint) {
   const std::string base(hint.empty() ? "v" : hint);
-  if (names_.insert(base).second) return base;
+  if (taken.insert(base).second) return base;
   for (;;) {
-    Name name = fmt::format("{}_{}", base, ++next_[base]);
-    if (names_.insert(name).second) return name;
+    Name name = fmt::format("{}_{}", base, ++next[base]);
+    if (taken.insert(name).second) return name;
   }
 }
 
@@ -160,7 +160,7 @@ void GraphWriter::node_of(std::string_view op, const Names& inputs, const Names&
   for (const Attribute& attribute : attributes) *node->add_attribute() = attribute.proto;
   std::string where = op_ ? op_->location() : "";
   if (where.empty() && node->output_size() > 0) where = node->output(node->output_size() - 1);
-  node->set_name(where);
+  node->set_name(model_.fresh_node(where));
 }
 
 Name GraphWriter::node(std::string_view op, const Names& inputs, const Attributes& attributes, std::string_view hint) {

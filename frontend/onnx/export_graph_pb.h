@@ -56,21 +56,27 @@ class ModelWriter {
   const ExportOptions& options() const { return options_; }
   int64_t opset() const { return options_.opset; }
   /// `hint`, or something like it that no value has yet. Names are unique in the whole file, as subgraphs see all of it.
-  Name fresh(std::string_view hint);
+  Name fresh(std::string_view hint) { return names_.fresh(hint); }
+  /// The same for nodes, which have names of their own.
+  Name fresh_node(std::string_view hint) { return nodes_.fresh(hint); }
   /// Values with names that others may not get: inputs, parameters, outputs.
-  void reserve(const Name& name) { names_.insert(name); }
+  void reserve(const Name& name) { names_.taken.insert(name); }
   /// True if an output of the model depends on the op.
   bool is_needed(const Op* op) const { return needed_.count(op) != 0; }
   /// The recurrent operator that a scan is.
   const RecurrentMatch* recurrent(const Op* op) const;
 
  private:
+  struct Names {
+    std::unordered_set<std::string> taken;
+    std::unordered_map<std::string, int64_t> next;  ///< number behind a hint
+    Name fresh(std::string_view hint);
+  };
   void find_needed();
 
   const ir::Function& function_;
   ExportOptions options_;
-  std::unordered_set<std::string> names_;
-  std::unordered_map<std::string, int64_t> next_;  ///< number behind a hint
+  Names names_, nodes_;
   std::unordered_set<const Op*> needed_;
   std::unordered_map<const Op*, RecurrentMatch> recurrent_;
 };
@@ -111,7 +117,8 @@ class GraphWriter {
   /// `value` is what `name` holds already; a node only if the value must have a name of its own.
   void define_as(const Value* value, const Name& name);
   Name cast(const Name& x, DType from, DType to);
-  Name reshape(const Name& x, const Shape& from, const Shape& to);
+  /// `result`: the value that this is, if it is one.
+  Name reshape(const Name& x, const Shape& from, const Shape& to, const Value* result = nullptr);
   Name transpose(const Name& x, const std::vector<int64_t>& perm);
   Name expand(const Name& x, const Shape& to);
   /// The op whose nodes are being written: names nodes and messages.

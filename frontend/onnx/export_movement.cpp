@@ -124,8 +124,7 @@ void export_movement(GraphWriter& g, const Op& op) {
   switch (op.code()) {
     case Opcode::Iota: return export_iota(g, op);
     case Opcode::Dims: return g.define_as(result, g.dims(op.as<ir::DimsAttr>().value));
-    case Opcode::Reshape:
-      return g.define_as(result, g.reshape(g.name(op.operand(0)), op.operand(0)->shape(), result->shape()));
+    case Opcode::Reshape: g.reshape(g.name(op.operand(0)), op.operand(0)->shape(), result->shape(), result); return;
     case Opcode::Broadcast:
       if (op.operand(0)->shape() == result->shape()) return g.define_as(result, g.name(op.operand(0)));
       return g.define(result, "Expand", {g.name(op.operand(0)), g.dims(result->shape())});

@@ -102,9 +102,39 @@ Name GraphWriter::dims(const Shape& shape) {
   return result;
 }
 
-/// Where ONNX's own words suffice, the new shape is written with numbers alone: 0 keeps a dim, one -1 takes the rest.
-Name GraphWriter::reshape(const Name& x, const Shape& from, const Shape& to) {
-  if (from == to) return x;
+namespace {
+
+/// The axes of `longer` at which it has a 1 that `shorter` lacks; nothing if they differ in more than that.
+std::optional<std::vector<int64_t>> added_ones(const Shape& shorter, const Shape& longer) {
+  std::vector<int64_t> axes;
+  size_t next = 0;
+  for (size_t i = 0; i < longer.size(); ++i) {
+    if (next < shorter.size() && shorter[next] == longer[i])
+      ++next;
+    else if (longer[i] == Dim(1))
+      axes.push_back(static_cast<int64_t>(i));
+    else
+      return std::nullopt;
+  }
+  return next == shorter.size() ? std::optional(axes) : std::nullopt;
+}
+
+}  // namespace
+
+/// Where ONNX's own words suffice, the new shape is written with numbers alone: dims of 1 come and go, 0 keeps a dim, one
+/// -1 takes the rest.
+Name GraphWriter::reshape(const Name& x, const Shape& from, const Shape& to, const Value* result) {
+  const auto make = [&](std::string_view op, const Names& inputs, const Attributes& attributes = {}) {
+    if (!result) return node(op, inputs, attributes);
+    define(result, op, inputs, attributes);
+    return name(result);
+  };
+  if (from == to) {
+    if (result) define_as(result, x);
+    return x;
+  }
+  if (const auto axes = added_ones(from, to)) return make("Unsqueeze", {x, integers(*axes, "axes")});
+  if (const auto axes = added_ones(to, from)) return make("Squeeze", {x, integers(*axes, "axes")});
   std::vector<int64_t> target;
   size_t open = 0;
   bool empty = false;
@@ -122,8 +152,8 @@ Name GraphWriter::reshape(const Name& x, const Shape& from, const Shape& to) {
   // A -1 beside a dim that may be 0 in a run is not defined.
   bool kept = false;
   for (size_t i = 0; i < to.size(); ++i) kept = kept || (target[i] == 0 && !to[i].is_constant());
-  if (empty || open > 1 || (open == 1 && kept)) return node("Reshape", {x, dims(to)}, {{"allowzero", 1}});
-  return node("Reshape", {x, integers(target, "shape")});
+  if (empty || open > 1 || (open == 1 && kept)) return make("Reshape", {x, dims(to)}, {{"allowzero", 1}});
+  return make("Reshape", {x, integers(target, "shape")});
 }
 
 }  // namespace seqc::frontend

@@ -64,29 +64,45 @@ std::vector<int64_t> joined(std::vector<int64_t> lo, const std::vector<int64_t>&
   return lo;
 }
 
+/// ONNX has windows over floats only: integers of up to 32 bits are computed in f64, which holds them.
+DType window_type(GraphWriter& g, DType type) {
+  if (type == DType::i64 || type == DType::u64)
+    g.unsupported(fmt::format("windows over {}; ONNX has them for floats only", ir::name(type)),
+                  "cast to i32 or to a float in front of it");
+  if (ir::is_float(type)) return wide_type(type);
+  return DType::f64;
+}
+
+/// From the type that was computed with.
+Name narrow(GraphWriter& g, const Name& x, DType work, DType type) {
+  if (ir::is_float(type)) return g.cast(x, work, type);
+  return g.cast(g.cast(x, work, DType::i64), DType::i64, type);
+}
+
 void export_conv(GraphWriter& g, const Op& op) {
   const auto& attr = op.as<ir::ConvAttr>();
   const Value *x = op.operand(0), *w = op.operand(1);
-  if (!ir::is_float(x->dtype()))
-    g.unsupported(fmt::format("a convolution of {}; ONNX has floats only", ir::name(x->dtype())),
-                  "cast to f32 in front of it");
+  const DType type = x->dtype(), work = window_type(g, type);
   const size_t spatial = attr.strides.size();
-  Input input{g.name(x), x->shape(), x->dtype()};
+  Input input{g.cast(g.name(x), type, work), x->shape(), work};
   for (size_t i = 0; i < spatial; ++i)
     if (attr.input_dilations[i] != 1) spread(g, input, 2 + i, attr.input_dilations[i]);
   std::vector<int64_t> lo = attr.pads_lo, hi = attr.pads_hi;
   settle_margins(g, input, lo, hi, 0, std::vector<int64_t>(spatial, std::numeric_limits<int64_t>::max()));
-  Names weights = {input.name, g.name(w)};
-  Shape result = op.result()->shape();
-  if (spatial > 0)
-    return g.define(
-        op.result(), "Conv", weights,
-        {{"strides", attr.strides}, {"dilations", attr.dilations}, {"pads", joined(lo, hi)}, {"group", attr.groups}});
+  Names weights = {input.name, g.cast(g.name(w), type, work)};
+  const Value* result = op.result();
+  if (spatial > 0) {
+    const Attributes attributes = {
+        {"strides", attr.strides}, {"dilations", attr.dilations}, {"pads", joined(lo, hi)}, {"group", attr.groups}};
+    if (work == type) return g.define(result, "Conv", weights, attributes);
+    return g.define_as(result, narrow(g, g.node("Conv", weights, attributes), work, type));
+  }
   // Without spatial dims: one of a single element.
-  Shape wide = x->shape(), kernel = w->shape(), one = result;
+  Shape wide = x->shape(), kernel = w->shape(), one = result->shape();
   for (Shape* shape : {&wide, &kernel, &one}) shape->emplace_back(1);
   weights = {g.reshape(weights[0], x->shape(), wide), g.reshape(weights[1], w->shape(), kernel)};
-  g.define_as(op.result(), g.reshape(g.node("Conv", weights, {{"group", attr.groups}}), one, result));
+  const Name y = g.reshape(g.node("Conv", weights, {{"group", attr.groups}}), one, result->shape());
+  g.define_as(result, narrow(g, y, work, type));
 }
 
 /// Sums of windows are convolutions with ones, largest elements are MaxPool, smallest ones those of -x.
@@ -97,11 +113,9 @@ class Windows {
 
   void write() {
     const Value* x = op_.operand(0);
-    const DType type = x->dtype();
+    const DType type = x->dtype(), work = window_type(g_, type);
     if (attr_.kind == ir::ReduceKind::Prod)
       g_.unsupported("products of sliding windows have no operator in ONNX", "write them as e^(sum of logarithms)");
-    if (!ir::is_float(type))
-      g_.unsupported(fmt::format("windows of {}; ONNX has floats only", ir::name(type)), "cast to f32 in front of it");
     const size_t spatial = attr_.window.size(), leading = x->shape().size() - spatial;
     // One channel: sums then need one kernel of ones for all.
     Shape flat = {ir::element_count({x->shape().begin(), x->shape().begin() + static_cast<ptrdiff_t>(leading)}),
@@ -113,8 +127,10 @@ class Windows {
     }
     if (spatial == 0) return g_.define_as(op_.result(), g_.name(x));
     const bool direct = attr_.kind == ir::ReduceKind::Max && leading == 2;
-    Input input{direct ? g_.name(x) : g_.reshape(g_.name(x), x->shape(), flat), direct ? x->shape() : flat, type};
-    const Name result = attr_.kind == ir::ReduceKind::Sum ? sums(input) : largest(input);
+    const Name wide = g_.cast(g_.name(x), type, work);
+    Input input{direct ? wide : g_.reshape(wide, x->shape(), flat), direct ? x->shape() : flat, work};
+    Name result = attr_.kind == ir::ReduceKind::Sum ? sums(input) : largest(input);
+    result = narrow(g_, result, work, type);
     g_.define_as(op_.result(), g_.reshape(result, direct ? op_.result()->shape() : out, op_.result()->shape()));
   }
 

@@ -191,6 +191,7 @@ void import_parts(Node& node, const LoopParts& parts) {
   const auto trips = condition && !starts ? std::optional(Dim(0)) : trip_count(node);
   const auto steps = trips && *trips == Dim(0) ? trips : count_steps(node, parts);
   if (steps && *steps == Dim(0) && parts.stacked == 0) {
+    if (node.has_input(0)) node.item(0);  // whatever it says
     for (size_t i = 0; i < parts.carried.size(); ++i) parts.set_output(i, parts.carried[i]);
     return;
   }
