@@ -3,6 +3,7 @@
 
 #include "frontend/onnx/reader_pb.h"
 #include "frontend/onnx/tensor_proto_pb.h"
+#include "ir/named_dims.h"
 
 namespace seqc::frontend {
 
@@ -48,7 +49,7 @@ Attribute::Attribute(std::string_view name, onnx::GraphProto graph) : proto(name
 // --- the model ---------------------------------------------------------------------------------------------------
 
 ModelWriter::ModelWriter(const ir::Function& function, const ExportOptions& options)
-    : function_(function), options_(options) {
+    : function_(function), options_(options), binders_(ir::dim_binders(function)) {
   find_needed();
 }
 
@@ -59,6 +60,11 @@ Name ModelWriter::Names::fresh(std::string_view hint) {
     Name name = fmt::format("{}_{}", base, ++next[base]);
     if (taken.insert(name).second) return name;
   }
+}
+
+const Op* ModelWriter::binder(const std::string& dim) const {
+  const auto it = binders_.find(dim);
+  return it == binders_.end() ? nullptr : it->second;
 }
 
 const RecurrentMatch* ModelWriter::recurrent(const Op* op) const {

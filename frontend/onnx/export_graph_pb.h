@@ -63,6 +63,8 @@ class ModelWriter {
   void reserve(const Name& name) { names_.taken.insert(name); }
   /// True if an output of the model depends on the op.
   bool is_needed(const Op* op) const { return needed_.count(op) != 0; }
+  /// The op that gives a named dim its value as the model runs; null for those of inputs.
+  const Op* binder(const std::string& dim) const;
   /// The recurrent operator that a scan is.
   const RecurrentMatch* recurrent(const Op* op) const;
 
@@ -79,6 +81,7 @@ class ModelWriter {
   Names names_, nodes_;
   std::unordered_set<const Op*> needed_;
   std::unordered_map<const Op*, RecurrentMatch> recurrent_;
+  std::map<std::string, Op*> binders_;
 };
 
 /// Writes one graph: the model's, or the body of a control flow node.

@@ -81,13 +81,28 @@ void export_pad(GraphWriter& g, const Op& op) {
   g.define_as(op.result(), g.cast(g.node("Pad", inputs, {mode}), work, type));
 }
 
+/// The `bind_dim` of a length that is the number of true elements of the mask, or at most that.
+const Op* bound_to_count(const GraphWriter& g, const Value* mask, const Dim& length) {
+  if (!length.is_symbol()) return nullptr;
+  const Op* binder = g.model().binder(length.symbol_name());
+  const Op* count = binder ? binder->operand(0)->op() : nullptr;
+  if (!count || count->code() != Opcode::Reduce || count->as<ir::ReduceAttr>().kind != ir::ReduceKind::Sum)
+    return nullptr;
+  const Op* cast = count->operand(0)->op();
+  return cast && cast->code() == Opcode::Cast && cast->operand(0) == mask ? binder : nullptr;
+}
+
 // Where the mask is true, then zeros, cut to the length.
 void export_positions(GraphWriter& g, const Op& op) {
+  const Value* mask = op.operand(0);
   const Shape length = {op.as<ir::PositionsAttr>().length};
-  const Name found = g.node("Squeeze", {g.node("NonZero", {g.name(op.operand(0))}), g.integers({0}, "axes")});
-  const Name rest = g.expand(g.scalar(DType::i64, 0), length);
-  const Name all = g.node("Concat", {found, rest}, {{"axis", 0}});
-  g.define(op.result(), "Slice", {all, g.integers({0}, "starts"), g.dims(length), g.integers({0}, "axes")});
+  const Op* binder = bound_to_count(g, mask, length[0]);
+  const Name found = g.node("NonZero", {g.name(mask)}), axes = g.integers({0}, "axes");
+  if (binder && binder->as<ir::BindDimAttr>().at_most == mask->shape()[0])
+    return g.define(op.result(), "Squeeze", {found, axes});
+  Name all = g.node("Squeeze", {found, axes});
+  if (!binder) all = g.node("Concat", {all, g.expand(g.scalar(DType::i64, 0), length)}, {{"axis", 0}});
+  g.define(op.result(), "Slice", {all, g.integers({0}, "starts"), g.dims(length), axes});
 }
 
 // The last element of the rows first, then stably by each one before it.

@@ -15,25 +15,14 @@ namespace seqc::test {
 
 namespace {
 
-std::unique_ptr<ir::Function> import_again(const std::string& bytes, const ir::Function& function,
-                                           const std::vector<Tensor>& inputs) {
-  frontend::ImportOptions options;
-  for (int attempt = 0;; ++attempt) {
-    try {
-      return frontend::import_model_bytes(std::as_bytes(std::span(bytes)), "exported", options);
-    } catch (const Error& error) {
-      const bool dims = error.kind() == ErrorKind::NeedsDims, values = error.kind() == ErrorKind::NeedsValues;
-      if ((!dims && !values) || attempt > 1) throw;
-      for (size_t i = 0, given = 0; i < function.body().argument_count() && given < inputs.size(); ++i) {
-        const ir::Value* argument = function.body().argument(i);
-        if (argument->is_parameter()) continue;
-        options.input_shapes[argument->name()] = inputs[given].shape();
-        if (values && !ir::is_float(argument->dtype()) && inputs[given].count() <= 64)
-          options.input_values[argument->name()] = inputs[given];
-        ++given;
-      }
-    }
+/// The inputs by the names of the arguments that are no parameters.
+std::map<std::string, Tensor> by_name(const ir::Function& function, const std::vector<Tensor>& inputs) {
+  std::map<std::string, Tensor> result;
+  for (size_t i = 0; i < function.body().argument_count() && result.size() < inputs.size(); ++i) {
+    const ir::Value* argument = function.body().argument(i);
+    if (!argument->is_parameter()) result.emplace(argument->name(), inputs[result.size()]);
   }
+  return result;
 }
 
 std::string fault_of(const std::vector<Tensor>& got, const std::vector<Tensor>& want, Within within,
@@ -75,6 +64,24 @@ std::string ort_fault(const std::string& bytes, const std::vector<Tensor>& input
 
 }  // namespace
 
+std::unique_ptr<ir::Function> import_for(const Load& load, const std::map<std::string, Tensor>& inputs) {
+  constexpr int64_t kMostValues = 64;
+  frontend::ImportOptions options;
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return load(options);
+    } catch (const Error& error) {
+      const bool values = error.kind() == ErrorKind::NeedsValues;
+      if ((!values && error.kind() != ErrorKind::NeedsDims) || attempt > 1) throw;
+      for (const auto& [name, value] : inputs) {
+        options.input_shapes[name] = value.shape();
+        const bool few = value.count() <= (ir::is_float(value.dtype()) ? 8 : kMostValues);
+        if (values && few && ir::is_arithmetic(value.dtype())) options.input_values[name] = value;
+      }
+    }
+  }
+}
+
 int64_t Exported::count(const std::string& op) const {
   const auto it = operators.find(op);
   return it == operators.end() ? 0 : it->second;
@@ -87,20 +94,26 @@ Exported export_and_import(const ir::Function& function, const std::vector<Tenso
   const TempDir folder;
   write_file(folder / "model.onnx", result.bytes);
   result.operators = frontend::summarize_model((folder / "model.onnx").string()).operators;
-  result.back = import_again(result.bytes, function, inputs);
+  const auto load = [&](const frontend::ImportOptions& how) {
+    return frontend::import_model_bytes(std::as_bytes(std::span(result.bytes)), "exported", how);
+  };
+  result.back = import_for(load, by_name(function, inputs));
   ir::verify_or_throw(*result.back, "import of what was exported");
   return result;
 }
 
 std::string round_trip_fault(const ir::Function& function, const std::vector<Tensor>& inputs, Within within,
                              const frontend::ExportOptions& options, const Judges& judges) {
-  const std::vector<Tensor> want = ir::interpret(function, inputs);
+  const auto compiled = [&](const ir::Function& which) {
+    return runtime::Session(runtime::Program::compile(copy_of(which))).run(inputs);
+  };
+  const std::vector<Tensor> want = judges.interpreted ? ir::interpret(function, inputs) : compiled(function);
   const Exported exported = export_and_import(function, inputs, options);
-  std::string fault = fault_of(ir::interpret(*exported.back, inputs), want, within, judges.bounds);
+  std::string fault;
+  if (judges.interpreted) fault = fault_of(ir::interpret(*exported.back, inputs), want, within, judges.bounds);
   if (!fault.empty()) return "imported again: " + fault;
   if (judges.compiled) {
-    runtime::Session session(runtime::Program::compile(copy_of(*exported.back)));
-    fault = fault_of(session.run(inputs), want, within, judges.bounds);
+    fault = fault_of(compiled(*exported.back), want, within, judges.bounds);
     if (!fault.empty()) return "imported again and compiled: " + fault;
   }
   if (judges.ort) fault = ort_fault(exported.bytes, inputs, want, within, judges.bounds);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,12 +29,17 @@ Exported export_and_import(const ir::Function& function, const std::vector<Tenso
 /// "" or what differs first between the function's outputs and those of the exported file: interpreted, compiled and,
 /// where it is installed, from ONNX Runtime. `bounds`: of each output, on top of `within`; infinite ones are not looked at.
 struct Judges {
+  bool interpreted = true;  ///< false: of large models; the function's own outputs are then those of compiled code
   bool compiled = true;
   bool ort = true;
   std::vector<double> bounds = {};
 };
 std::string round_trip_fault(const ir::Function& function, const std::vector<Tensor>& inputs, Within within,
                              const frontend::ExportOptions& options = {}, const Judges& judges = {});
+
+/// Imports a model as `load` does with these options; where it cannot without, `inputs` by name give shapes, then values.
+using Load = std::function<std::unique_ptr<ir::Function>(const frontend::ImportOptions&)>;
+std::unique_ptr<ir::Function> import_for(const Load& load, const std::map<std::string, Tensor>& inputs);
 
 /// Fails the current test unless the outputs are the same; gives what was exported.
 Exported check_export(const ir::Function& function, const std::vector<Tensor>& inputs, Within within = {1e-6, 1e-6},

@@ -51,6 +51,10 @@ std::string check(const ir::Function& function, uint64_t seed, Counts& counts) {
         ++counts.reasons[std::string(error.what()).substr(0, 60)];
         continue;
       }
+      if (std::string_view(error.what()).find("out of range") != std::string_view::npos) {
+        ++counts.skipped;  // a fixed index beyond a named dim: ours is moved into range, ONNX has no meaning for it
+        continue;
+      }
       return fmt::format("T={}, N={}: {}", t, n, error.what());
     }
   }
