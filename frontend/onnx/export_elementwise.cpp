@@ -130,11 +130,23 @@ class Elementwise {
   }
   void define_narrow(const Name& wide) { g_.define_as(op_.result(), g_.cast(wide, work_, op_.result()->dtype())); }
 
-  /// In range as ONNX has it; a float that is NaN or out of an integer's range is left to the runtime.
+  /// Ours saturates, which quantising relies on; ONNX leaves open what a float beyond an integer's range becomes. For
+  /// types that f32 holds, the bounds are written out; beyond 16 bits it is left to the runtime.
   void cast() {
     const DType to = op_.as<ir::CastAttr>().to;
-    const Name x = g_.cast(x_[0], type_, to);
-    g_.define_as(op_.result(), x);
+    Name x = x_[0];
+    if (ir::is_float(type_) && ir::is_integer(to) && ir::size_of(to) <= 2) {
+      if (type_ == DType::f16 || type_ == DType::bf16) {
+        x = g_.cast(x, type_, DType::f32);
+        work_ = DType::f32;
+      }
+      const double most = static_cast<double>((uint64_t{1} << (8 * ir::size_of(to))) - 1);
+      const double least = ir::is_signed_integer(to) ? -(most + 1) / 2 : 0;
+      x = make("Min", {make("Max", {x, number(least)}), number(least + most)});
+      x = g_.cast(x, work_, DType::i32);  // from which other runtimes convert alike
+      return g_.define_as(op_.result(), g_.cast(x, DType::i32, to));
+    }
+    g_.define_as(op_.result(), g_.cast(x, type_, to));
   }
 
   void select() {
@@ -142,7 +154,7 @@ class Elementwise {
       const Name yes = make("And", {x_[0], x_[1]});
       return g_.define(op_.result(), "Or", {yes, make("And", {make("Not", {x_[0]}), x_[2]})});
     }
-    if (type_ != DType::u8) work_ = wide_type(type_);
+    if (type_ != DType::u8) work_ = type_ == DType::u64 ? DType::i64 : wide_type(type_);
     for (size_t i = 1; i < 3; ++i) x_[i] = g_.cast(x_[i], type_, work_);
     define_narrow("Where", x_);
   }
@@ -194,45 +206,31 @@ class Elementwise {
     g_.define(op_.result(), of_integers, x_);
   }
 
-  static DType unsigned_of(DType type) {
-    switch (type) {
-      case DType::i8: return DType::u8;
-      case DType::i16: return DType::u16;
-      case DType::i32: return DType::u32;
-      case DType::i64: return DType::u64;
-      default: return type;
-    }
-  }
-
-  // BitShift knows unsigned types and amounts below their width.
+  // BitShift knows u32 and u64 everywhere, and amounts below the width.
   void shift() {
     const bool right = op_.code() == Opcode::Shr;
     const int64_t width = 8 * static_cast<int64_t>(ir::size_of(type_));
-    const DType bare = unsigned_of(type_);
-    const auto amount = [&](double most, DType type) {
-      const Name b = g_.cast(x_[1], type_, DType::i64);
-      const Name limit = g_.scalar(DType::i64, most);
-      return g_.cast(make("Min", {b, limit}), DType::i64, type);
+    const DType bare = width == 64 ? DType::u64 : DType::u32;
+    const Attribute direction("direction", std::string_view(right ? "RIGHT" : "LEFT"));
+    const auto amount = [&](int64_t most) {
+      const Name limit = g_.scalar(DType::i64, static_cast<double>(most));
+      return make("Min", {g_.cast(x_[1], type_, DType::i64), limit});
     };
-    const Attribute direction("direction", right ? "RIGHT" : "LEFT");
+    const auto moved = [&](const Name& a, const Name& b) {
+      return make("BitShift", {a, g_.cast(b, DType::i64, bare)}, {direction});
+    };
     if (right && ir::is_signed_integer(type_)) {
       // Arithmetic: complement, shift, complement where a is negative.
       work_ = wide_type(type_);
-      const DType wide = unsigned_of(work_);
       const Name a = g_.cast(x_[0], type_, work_), negative = make("Less", {a, number(0)});
       const Name bits = make("Where", {negative, make("Sub", {number(-1), a}), a});
-      const Name moved = g_.cast(
-          make("BitShift", {g_.cast(bits, work_, wide), amount(static_cast<double>(width - 1), wide)}, {direction}),
-          wide, work_);
-      return define_narrow("Where", {negative, make("Sub", {number(-1), moved}), moved});
+      const Name down = g_.cast(moved(g_.cast(bits, work_, bare), amount(width - 1)), bare, work_);
+      return define_narrow("Where", {negative, make("Sub", {number(-1), down}), down});
     }
-    // Twice, so that an amount of the whole width is no amount of the width.
-    const Name a = g_.cast(x_[0], type_, bare), b = amount(static_cast<double>(width), bare);
-    const Name one = g_.scalar(bare, 1),
-               less = make("Where", {make("Equal", {b, g_.scalar(bare, 0)}), b, make("Sub", {b, one})});
-    const Name first = make("BitShift", {a, less}, {direction});
-    const Name both = make("BitShift", {first, make("Sub", {b, less})}, {direction});
-    g_.define_as(op_.result(), g_.cast(both, bare, type_));
+    // Twice, as an amount of the whole width is none of BitShift's.
+    const Name b = amount(width), last = make("Min", {b, g_.scalar(DType::i64, 1)});
+    const Name once = moved(g_.cast(x_[0], type_, bare), make("Sub", {b, last}));
+    g_.define_as(op_.result(), g_.cast(moved(once, last), bare, type_));
   }
 
   /// True for a constant without a zero.
@@ -247,8 +245,12 @@ class Elementwise {
   void divide(std::string_view name, const Attributes& attributes = {}) {
     if (never_zero(op_.operand(1))) return define_narrow(name, x_, attributes);
     const Name none = make("Equal", {x_[1], number(0)});
-    const Name safe = make("Where", {none, number(1), x_[1]});
-    define_narrow("Where", {none, number(0), make(name, {x_[0], safe}, attributes)});
+    const bool wide = work_ == DType::u64;  // Where is not for u64 everywhere
+    const Name safe = wide ? make("Max", {x_[1], number(1)}) : make("Where", {none, number(1), x_[1]});
+    const Name result = make(name, {x_[0], safe}, attributes);
+    if (!wide) return define_narrow("Where", {none, number(0), result});
+    const Name zero = g_.scalar(DType::i64, 0);
+    define_narrow(g_.cast(make("Where", {none, zero, g_.cast(result, work_, DType::i64)}), DType::i64, work_));
   }
 
   void remainder() {
