@@ -45,13 +45,20 @@ class ContractKernel {
   bool avoids_contractions(const ir::Value* value, const ir::Value* mask) const;
   void row_loops(size_t depth);
   void tiles();
-  void row_chunks(const Rows& rows, const Rows& blocks);
+  void row_chunks(const Rows& rows, const std::function<void(const Rows&)>& body);
   void blocks(const Rows& rows, const Rows& blocks);
   std::pair<Rows, Rows> partition(const Rows& rows);
   void live_rows(const Rows& rows, llvm::Value* block);
   void row_tiles(const Rows& rows, const std::function<void(llvm::Value* at, int64_t count)>& body);
   void tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block);
   void sums_by_depth(const Chain& chain, const Rows& rows, llvm::Value* block, llvm::Value* sums);
+  /// A part of the summed elements of a contraction.
+  using DepthPart = std::function<void(const Contraction& c, llvm::Value* begin, llvm::Value* end)>;
+  void depth_parts(const Chain& chain, const DepthPart& body);
+  bool results_are_sums() const;
+  void sums_in_results(const Rows& rows, const Rows& blocks);
+  void results_of_tile(size_t chain, const std::vector<llvm::Value*>& rows, llvm::Value* block,
+                       const std::function<Emitter::Carried(Emitter::Carried)>& change);
   Emitter::Carried accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   std::vector<llvm::Value*> row_numbers(const Rows& rows, llvm::Value* at, int64_t count);
   TileFrame tile_frame() const { return {f_, variables_, row_, columns_, lanes_, vectors_}; }
@@ -65,6 +72,8 @@ class ContractKernel {
   void masked_row(llvm::Value* row, llvm::Value* block);
   void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
   llvm::Value* row_number(const Rows& rows, llvm::Value* at);
+  bool ragged() const;
+  llvm::Value* column_mask(llvm::Value* first);
   int64_t tile_rows() const;
   int64_t chunk_rows() const;
   int64_t tile_registers() const;
@@ -195,7 +204,9 @@ void ContractKernel::tiles() {
     rows.begin = e_.CreateSelect(by_rows, share.first, rows.begin);
     rows.end = e_.CreateSelect(by_rows, share.second, rows.end);
   }
-  row_chunks(rows, {block_begin, block_end});
+  const Rows blocks_here{block_begin, block_end};
+  if (results_are_sums()) return sums_in_results(rows, blocks_here);
+  row_chunks(rows, [&](const Rows& chunk) { blocks(chunk, blocks_here); });
 }
 
 constexpr int64_t kDepth = 256;  // summed elements of a block of weights that stays in cache while the rows pass by
@@ -221,15 +232,12 @@ int64_t ContractKernel::chunk_rows() const {
   return std::max<int64_t>(1, std::max<int64_t>(24, rows) / tile_rows()) * tile_rows();
 }
 
-void ContractKernel::row_chunks(const Rows& rows, const Rows& all) {
+void ContractKernel::row_chunks(const Rows& rows, const std::function<void(const Rows&)>& body) {
   const int64_t chunk = chunk_rows();
-  if (row_ < 0 || (row_count_.is_constant() && row_count_.constant() <= chunk)) {
-    blocks(rows, all);
-    return;
-  }
+  if (row_ < 0 || (row_count_.is_constant() && row_count_.constant() <= chunk)) return body(rows);
   e_.loop(rows.begin, rows.end, chunk, [&](llvm::Value* begin) {
     llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(begin, e_.i64(chunk)), rows.end);
-    blocks({begin, end}, all);
+    body({begin, end});
   });
 }
 
@@ -344,22 +352,104 @@ void ContractKernel::sums_by_depth(const Chain& chain, const Rows& rows, llvm::V
   const auto bytes = static_cast<int64_t>(e_.GetInsertBlock()->getModule()->getDataLayout().getTypeAllocSize(type));
   llvm::Value* count = e_.mul(e_.CreateSub(rows.end, rows.begin), e_.i64(registers));
   e_.CreateMemSet(sums, e_.getInt8(0), e_.mul(count, e_.i64(bytes)), llvm::Align(static_cast<uint64_t>(bytes)));
+  depth_parts(chain, [&](const Contraction& c, llvm::Value* k, llvm::Value* end) {
+    row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
+      llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
+      llvm::Value* ahead = e_.CreateUDiv(e_.CreateSub(at, rows.begin), e_.i64(tile_rows()));
+      const auto address = [&](size_t i) {
+        return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
+      };
+      Emitter::Carried before(static_cast<size_t>(of_tile * registers));
+      for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(i));
+      const auto after = add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end, ahead}, before);
+      for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(i));
+    });
+  });
+}
+
+void ContractKernel::depth_parts(const Chain& chain, const DepthPart& body) {
   for (const Contraction& c : chain) {
     e_.loop(e_.i64(0), f_.dim(c.depth), kDepth, [&](llvm::Value* k) {
       llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(k, e_.i64(kDepth)), f_.dim(c.depth));
-      row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
-        llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
-        llvm::Value* ahead = e_.CreateUDiv(e_.CreateSub(at, rows.begin), e_.i64(tile_rows()));
-        const auto address = [&](size_t i) {
-          return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
-        };
-        Emitter::Carried before(static_cast<size_t>(of_tile * registers));
-        for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(i));
-        const auto after =
-            add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end, ahead}, before);
-        for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(i));
+      body(c, k, end);
+    });
+  }
+}
+
+/// Whether long sums are what the kernel writes, so that they can grow where they will stand. Then a part of the left-hand
+/// side is read once for all blocks of columns.
+bool ContractKernel::results_are_sums() const {
+  if (!cuts_depth() || mask_ || lanes_ == 1) return false;
+  size_t results = 0;
+  for (const Chain& chain : chains_) results += static_cast<size_t>(chain.back().gates);
+  if (results != f_.yielded().size()) return false;
+  return std::all_of(f_.yielded().begin(), f_.yielded().end(), [&](const ir::Value* value) {
+    const bool plain = value->dtype() == ir::DType::f32 || value->dtype() == ir::DType::f64;
+    const auto is_result = [&](const Chain& chain) { return chain.back().op == value->op(); };
+    return plain && value->users().size() == 1 && std::any_of(chains_.begin(), chains_.end(), is_result);
+  });
+}
+
+void ContractKernel::sums_in_results(const Rows& rows, const Rows& blocks) {
+  for (size_t chain = 0; chain < chains_.size(); ++chain) {
+    const auto tiles = [&](const std::function<void(const std::vector<llvm::Value*>&, llvm::Value*)>& body) {
+      row_chunks(rows, [&](const Rows& chunk) {
+        e_.loop(blocks.begin, blocks.end, 1, [&](llvm::Value* block) {
+          row_tiles(chunk, [&](llvm::Value* at, int64_t count) { body(row_numbers(chunk, at, count), block); });
+        });
+      });
+    };
+    tiles([&](const auto& numbers, llvm::Value* block) {
+      results_of_tile(chain, numbers, block, [](Emitter::Carried sums) {
+        for (llvm::Value*& sum : sums) sum = llvm::Constant::getNullValue(sum->getType());
+        return sums;
       });
     });
+    depth_parts(chains_[chain], [&](const Contraction& c, llvm::Value* k, llvm::Value* end) {
+      tiles([&](const auto& numbers, llvm::Value* block) {
+        results_of_tile(chain, numbers, block, [&](Emitter::Carried sums) {
+          return add_products(tile_frame(), c, numbers, block, {k, end}, std::move(sums));
+        });
+      });
+    });
+  }
+}
+
+/// Changes the sums of a tile where they stand in the kernel's results.
+void ContractKernel::results_of_tile(size_t chain, const std::vector<llvm::Value*>& rows, llvm::Value* block,
+                                     const std::function<Emitter::Carried(Emitter::Carried)>& change) {
+  const ir::Op& op = *chains_[chain].back().op;
+  llvm::Type* type = register_of(chains_[chain]);
+  const llvm::Align align(ir::size_of(op.result()->dtype()));
+  std::vector<llvm::Value*> addresses, masks;
+  for (llvm::Value* row : rows) {
+    for (size_t g = 0; g < op.result_count(); ++g) {
+      const auto at = std::find(f_.yielded().begin(), f_.yielded().end(), op.result(g)) - f_.yielded().begin();
+      const Access& access = outputs_[static_cast<size_t>(at)];
+      for (int64_t v = 0; v < vectors_; ++v) {
+        llvm::Value* first = e_.add(e_.mul(block, e_.i64(block_)), e_.i64(v * lanes_));
+        llvm::Value* offset = f_.dim(access.offset);
+        for (int i = 0; i <= columns_; ++i) {
+          llvm::Value* index = i == columns_ ? first : i == row_ ? row : variables_[i];
+          if (index) offset = e_.add(offset, e_.mul(index, f_.dim(access.strides[static_cast<size_t>(i)])));
+        }
+        const ir::Value* result = f_.kernel.result(static_cast<size_t>(at));
+        addresses.push_back(e_.element_address(f_.pointers.at(result), result->dtype(), offset));
+        masks.push_back(column_mask(first));
+      }
+    }
+  }
+  Emitter::Carried sums;
+  for (size_t i = 0; i < addresses.size(); ++i)
+    sums.push_back(masks[i] ? static_cast<llvm::Value*>(e_.CreateMaskedLoad(type, addresses[i], align, masks[i],
+                                                                            llvm::Constant::getNullValue(type)))
+                            : e_.CreateAlignedLoad(type, addresses[i], align));
+  sums = change(std::move(sums));
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (masks[i])
+      e_.CreateMaskedStore(sums[i], addresses[i], align, masks[i]);
+    else
+      e_.CreateAlignedStore(sums[i], addresses[i], align);
   }
 }
 
@@ -413,11 +503,24 @@ void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::func
     for (size_t i = 0; i < outputs_.size(); ++i)
       evaluate.store(evaluate.value(f_.yielded()[i], identity), f_.kernel.result(i), outputs_[i]);
   };
+  if (lanes_ == 1 && ragged()) {
+    llvm::Value* left = e_.CreateSub(f_.dim(domain_[columns_]), first);
+    return e_.when(e_.CreateICmpSGT(left, e_.i64(0)), [&] { masked_write(nullptr); });
+  }
+  masked_write(column_mask(first));
+}
+
+/// Whether the last block has columns beyond the result's.
+bool ContractKernel::ragged() const {
   const Dim& count = domain_[columns_];
-  if (count.is_constant() && count.constant() % block_ == 0) return masked_write(nullptr);
-  llvm::Value* left = e_.CreateSub(f_.dim(count), first);
-  if (lanes_ == 1) return e_.when(e_.CreateICmpSGT(left, e_.i64(0)), [&] { masked_write(nullptr); });
-  masked_write(e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_)));
+  return !(count.is_constant() && count.constant() % block_ == 0);
+}
+
+/// Which of the lanes from column `first` on exist; null: all.
+llvm::Value* ContractKernel::column_mask(llvm::Value* first) {
+  if (!ragged()) return nullptr;
+  llvm::Value* left = e_.CreateSub(f_.dim(domain_[columns_]), first);
+  return e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_));
 }
 
 /// `accumulators`: one register a contraction's gate, of one row and vector.

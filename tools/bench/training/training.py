@@ -5,11 +5,13 @@
 
 Both start from the same parameters on the same batch and must come to the same loss. They take turns, some steps each; the
 ratios are medians of the rounds' ratios, with quartiles. `bound` is the time of the step's multiply-adds alone, at the
-speed that this machine reaches with both operands in its nearest cache. Needs Debian's python3-torch; its speed is that of
-the BLAS that is installed (libopenblas0-pthread or another; the plain libblas3 is about ten times slower).
+speed that this machine reaches with both operands in its nearest cache. PyTorch is Debian's (python3-torch), with Debian's
+OpenBLAS (libopenblas0-openmp): with the plain libblas3, which it comes with, it is about ten times slower.
 """
 import argparse
+import glob
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -133,6 +135,18 @@ def measure(program, model, threads, rounds, turn):
     }
 
 
+def measure_apart(arguments, model, threads):
+    """`measure` in a process of its own: a BLAS takes its number of threads from the environment when it is loaded.
+
+    Of several BLAS libraries PyTorch gets the OpenBLAS that shares its OpenMP threads, not one whose own threads get in their way.
+    """
+    environment = {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL", "BLIS")}}
+    environment["LD_LIBRARY_PATH"] = ":".join(glob.glob("/usr/lib/*/openblas-openmp") + [os.environ.get("LD_LIBRARY_PATH", "")])
+    command = [sys.executable, __file__, "--one", "--program", arguments.program, "--models", model, "--threads", str(threads),
+               "--rounds", str(arguments.rounds), "--turn", str(arguments.turn)]
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="build/release/bench_training", help="the seqc side")
@@ -141,12 +155,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--turn", type=float, default=1.0, help="seconds a turn, about")
     parser.add_argument("--json", type=pathlib.Path, help="file for the results")
+    parser.add_argument("--one", action="store_true", help="measure here, and print JSON: what a row's process is started with")
     arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.program, arguments.models[0], arguments.threads[0], arguments.rounds, arguments.turn)))
+        return
     rows = []
     print("| model | threads | PyTorch ms | seqc ms | PyTorch/seqc | bound/seqc | compiled in ms |\n|---|---|---|---|---|---|---|")
     for threads in arguments.threads:
         for model in arguments.models:
-            row = measure(arguments.program, model, threads, arguments.rounds, arguments.turn)
+            row = measure_apart(arguments, model, threads)
             rows.append(row)
             low, high = row["quartiles"]
             print(f"| {model} | {threads} | {row['torch_ms']:.1f} | {row['seqc_ms']:.1f} | **{row['ratio']:.2f}** ({low:.2f}-{high:.2f}) |"
