@@ -6,7 +6,9 @@ NEARLY = 0.97
 
 
 def select(rows, **wanted):
-    """Rows of the grid whose configuration has these values."""
+    """Rows of the grid whose configuration has these values; those of compressed weights only where they are asked for."""
+    wanted.setdefault("compressed", "")
+
     def fits(row):
         config = row.get("config")
         return config and all(config[key] in (value if isinstance(value, tuple) else (value,)) for key, value in wanted.items())
@@ -91,6 +93,13 @@ def batches(verdict, rows):
                      lambda row: report.ratio_to(row, "ort"), 1.9)
 
 
+def compressed(verdict, rows):
+    """Goal 5. Their outputs are held against a tolerance when they are measured."""
+    for kind, limit in (("bf16", 1.7), ("f16", 1.55), ("int8", 2.2), ("int8+int16", 2.2), ("int8+int8", 2.2)):
+        verdict.at_least(f"5: {kind}: {limit} times ONNX Runtime in f32", at_threads(select(rows, compressed=kind), 1),
+                         lambda row: report.ratio_to(row, "ort"), limit)
+
+
 def user_cells(verdict, rows):
     """Goal 6."""
     cells = [row for row in select(rows, hidden=64, batch=1) if row["config"]["cell"] not in ("LSTM", "GRU", "RNN", "lnlstm")]
@@ -107,7 +116,7 @@ def whole_models(verdict, rows):
 def check(rows):
     """(a table of all goals, whether those are met that have rows)."""
     verdict = Verdict()
-    for goal in (near_limit, ahead_of_peers, streaming, batches, user_cells, whole_models):
+    for goal in (near_limit, ahead_of_peers, streaming, batches, compressed, user_cells, whole_models):
         goal(verdict, rows)
     return "\n".join(verdict.lines) + "\n", verdict.met
 

@@ -15,6 +15,15 @@ import cells
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
+# Ways to keep weights in fewer bytes: the options of `seqc build`, and by how much outputs may then differ.
+COMPRESSED = {
+    "bf16": (["--weights=bf16"], 1e-3),
+    "f16": (["--weights=f16"], 1e-4),
+    "int8": (["--weights=int8"], 2e-2),
+    "int8+int16": (["--weights=int8", "--activations=int16"], 2e-2),
+    "int8+int8": (["--weights=int8", "--activations=int8"], 5e-2),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -31,6 +40,7 @@ class Config:
     streaming: bool = False  # one step, state in and out
     ragged: bool = False  # sequence_lens as an input
     dynamic: bool = False  # T and N named in the model, fixed only by the call
+    compressed: str = ""  # how seqc keeps the weights, and after a + the activations: one of COMPRESSED
     quick: bool = dataclasses.field(default=False, compare=False)  # one of those that `--quick` measures
 
     @property
@@ -44,6 +54,7 @@ class Config:
         parts += ["lbr"] if self.linear_before_reset else []
         parts += ["peephole"] if self.peephole else []
         parts += ["clip"] if self.clip else []
+        parts += [self.compressed] if self.compressed else []
         return "_".join(parts)
 
     @property
@@ -121,6 +132,9 @@ def grid():
             yield c(**cell, batch=32, ragged=True, quick=lstm)
     yield c(peephole=True)
     yield c(clip=1)  # reaches some pre-activations, and no cell state, which ONNX Runtime does not clip
+    for compressed in COMPRESSED:
+        for hidden in (128, 256, 512):
+            yield c(hidden=hidden, compressed=compressed)
     for cell in cells.CELLS:
         for hidden in (64, 256):
             yield c(cell=cell, hidden=hidden, quick=hidden == 64)
