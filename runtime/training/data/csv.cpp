@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "ir/error.h"
 #include "runtime/training/data/compressed.h"
@@ -37,8 +38,9 @@ std::vector<std::string> in_order(const std::set<std::string>& names) {
   std::vector<std::string> result(names.begin(), names.end());
   const bool numbers = std::all_of(result.begin(), result.end(), [](const auto& n) { return parsed<int64_t>(n); });
   if (numbers)
-    std::stable_sort(result.begin(), result.end(),
-                     [](const auto& a, const auto& b) { return *parsed<int64_t>(a) < *parsed<int64_t>(b); });
+    std::sort(result.begin(), result.end(), [](const std::string& a, const std::string& b) {
+      return std::pair(*parsed<int64_t>(a), a) < std::pair(*parsed<int64_t>(b), b);
+    });
   return result;
 }
 

@@ -272,7 +272,7 @@ std::string svg(const Plot& plot) { return Drawing(plot).text(); }
 void save_svg(const std::string& path, const Plot& plot) { runtime::write_file(path, svg(plot)); }
 
 Plot history_plot(const History& history, const std::string& value, bool log_y) {
-  Plot plot{.title = value, .x_label = "step", .log_y = log_y};
+  Plot plot{.title = value, .x_label = "step", .y_label = log_y ? "log scale" : "", .log_y = log_y};
   for (const std::string& part : history.parts()) {
     auto [steps, values] = history.curve(part, value);
     if (steps.empty()) continue;
