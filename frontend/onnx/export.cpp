@@ -183,4 +183,11 @@ void export_model(const ir::Function& function, const std::string& path, const E
   if (error) cannot_write(error.message());
 }
 
+void export_model(const ir::Module& module, const std::string& path, const ExportOptions& options) {
+  if (module.functions.size() != 1)
+    fail(ErrorKind::BadInput, "export: got a module of {} functions, expected one; export a function by itself",
+         module.functions.size());
+  export_model(*module.functions[0], path, options);
+}
+
 }  // namespace seqc::frontend

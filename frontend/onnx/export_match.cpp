@@ -12,7 +12,7 @@ using ir::Value;
 
 namespace {
 
-constexpr int64_t kMostSteps = 100'000;
+constexpr int64_t kMostSteps = 20'000;
 
 bool commutes(Opcode code) {
   switch (code) {

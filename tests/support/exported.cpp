@@ -10,6 +10,7 @@
 #include "runtime/session.h"
 #include "tests/support/ort.h"
 #include "tests/support/random_graph.h"
+#include "tests/tools/seqc_tool.h"
 
 namespace seqc::test {
 
@@ -80,6 +81,23 @@ std::unique_ptr<ir::Function> import_for(const Load& load, const std::map<std::s
       }
     }
   }
+}
+
+std::string checker_faults(const std::filesystem::path& folder) {
+  if (run_program({"/usr/bin/python3", "-c", "import onnx"}).exit_code != 0) {
+    MESSAGE("python3-onnx is not installed, its checker is skipped; tools/setup.sh test installs it");
+    return "";
+  }
+  const std::string script = R"(
+import onnx, os, sys
+for name in sorted(os.listdir(sys.argv[1])):
+    try:
+        onnx.checker.check_model(onnx.load(os.path.join(sys.argv[1], name)), full_check=True)
+    except Exception as error:
+        print(name, ' '.join(str(error).split()))
+)";
+  const ToolResult result = run_program({"/usr/bin/python3", "-c", script, folder.string()});
+  return result.exit_code == 0 ? result.out : result.err;
 }
 
 int64_t Exported::count(const std::string& op) const {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,6 +37,10 @@ struct Judges {
 };
 std::string round_trip_fault(const ir::Function& function, const std::vector<Tensor>& inputs, Within within,
                              const frontend::ExportOptions& options = {}, const Judges& judges = {});
+
+/// What ONNX's own checker, with shape inference, says against the model files in a folder: a line a file, "" if nothing.
+/// Nothing where python3-onnx is not installed, which it tells.
+std::string checker_faults(const std::filesystem::path& folder);
 
 /// Imports a model as `load` does with these options; where it cannot without, `inputs` by name give shapes, then values.
 using Load = std::function<std::unique_ptr<ir::Function>(const frontend::ImportOptions&)>;

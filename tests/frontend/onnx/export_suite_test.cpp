@@ -21,6 +21,7 @@ using Lines = std::set<std::string>;
 constexpr const char* kNodeCases = "/usr/share/libonnx-testdata/data/node";
 
 struct Outcome {
+  TempDir files;  ///< what was exported
   Lines passed;
   Lines refused;  ///< by the exporter: "name: why"
   Lines one_way;  ///< exported, but our importer must know more: "name: why"
@@ -69,6 +70,7 @@ void run_case(const fs::path& folder, Within within, const Judges& judges, Outco
   }
   try {
     const std::string fault = round_trip_fault(*function, fed, within, {}, judges);
+    frontend::export_model(*function, (outcome.files / (name + ".onnx")).string());
     if (fault.empty())
       outcome.passed.insert(name);
     else
@@ -102,6 +104,7 @@ void report(const Outcome& outcome) {
   for (const std::string& line : outcome.refused) text += "\n  refused " + line;
   MESSAGE(text);
   for (const std::string& line : outcome.failed) FAIL_CHECK(line);
+  CHECK(checker_faults(outcome.files.path()) == "");
 }
 
 }  // namespace
