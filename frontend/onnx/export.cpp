@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "frontend/onnx/export_graph_pb.h"
+#include "frontend/onnx/export_in_use.h"
 #include "frontend/onnx/tensor_proto_pb.h"
 #include "ir/named_dims.h"
 
@@ -153,7 +154,8 @@ std::string export_model_bytes(const ir::Function& function, const ExportOptions
   auto* opset = model.add_opset_import();
   opset->set_domain("");
   opset->set_version(options.opset);
-  FunctionWriter(function, options, *model.mutable_graph()).write();
+  const auto in_use = without_decided_choices(function);
+  FunctionWriter(in_use ? *in_use : function, options, *model.mutable_graph()).write();
   if (model.ByteSizeLong() >= (size_t{1} << 31))
     fail(ErrorKind::Unsupported,
          "export: the model takes {} bytes, and one file holds less than 2 GiB (a limit of "

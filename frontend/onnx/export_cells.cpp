@@ -276,12 +276,16 @@ std::optional<RecurrentMatch> match_recurrent(const Op& scan) {
   if (carries == 1) kinds = {RecurrentKind::RNN, RecurrentKind::GRU};
   std::vector<ActivationKind> activations;
   for (size_t i = static_cast<size_t>(carries); i < scan.operands().size(); ++i) {
-    const auto sizes = sizes_of(scan, scan.operand(i));
+    auto sizes = sizes_of(scan, scan.operand(i));
     if (!sizes) continue;
     if (activations.empty()) activations = activations_in(scan);
-    for (const RecurrentKind kind : kinds)
-      for (const Form& form : forms_of(scan, kind, activations))
-        if (auto match = match_form(scan, form, *sizes)) return match;
+    // The numbers of the steps may be there for lengths, or for nothing that is left.
+    for (bool more = true; more; sizes->lengths_like = nullptr) {
+      for (const RecurrentKind kind : kinds)
+        for (const Form& form : forms_of(scan, kind, activations))
+          if (auto match = match_form(scan, form, *sizes)) return match;
+      more = sizes->lengths_like != nullptr;
+    }
   }
   return {};
 }
