@@ -121,8 +121,9 @@ TEST_CASE("export: ONNX's node cases come back the same") {
   Outcome outcome;
   int number = 0;
   const bool ort = std::getenv("SEQC_ROUND_TRIP_ORT") != nullptr;
+  const Within within = ort ? Within{1e-4, 1e-5} : Within{1e-6, 1e-6};  // ONNX Runtime makes long sums in another order
   for (const fs::path& folder : cases_below(kNodeCases))
-    run_case(folder, {1e-6, 1e-6}, {.compiled = number++ % 16 == 0, .ort = ort}, outcome);
+    run_case(folder, within, {.compiled = number++ % 16 == 0, .ort = ort}, outcome);
   report(outcome);
   if (std::getenv("SEQC_CASE")) return;
   for (const std::string& name : expected) CHECK_MESSAGE((outcome.passed.contains(name) || ort), name);
