@@ -10,16 +10,32 @@ namespace seqc::dsl {
 
 namespace {
 
-std::unique_ptr<ir::Module> one_function(const std::string& name) {
+std::unique_ptr<ir::Module> module_of(std::unique_ptr<ir::Function> function) {
   auto module = std::make_unique<ir::Module>();
-  module->functions.push_back(std::make_unique<ir::Function>(name));
+  module->functions.push_back(std::move(function));
   return module;
 }
 
 }  // namespace
 
 Model::Model(const std::string& name, uint64_t seed)
-    : module_(one_function(name)), builder_(*module_->functions[0]), context_(builder_), seed_(seed) {}
+    : module_(module_of(std::make_unique<ir::Function>(name))), builder_(function()), context_(builder_), seed_(seed) {}
+
+Model::Model(std::unique_ptr<ir::Function> function_so_far, uint64_t seed)
+    : module_(module_of(std::move(function_so_far))), builder_(function()), context_(builder_), seed_(seed) {
+  for (const ir::Value* parameter : function().parameters()) parameter_names_.push_back(parameter->name());
+  ir::Op* end = function().body().terminator();
+  for (ir::Value* value : end->operands()) outputs_.emplace_back(context_, value);
+  end->erase();
+}
+
+Var Model::find(const std::string& name) {
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (function().output_names[i] == name) return outputs_[i];
+  for (size_t i = 0; i < function().body().argument_count(); ++i)
+    if (function().body().argument(i)->name() == name) return {context_, function().body().argument(i)};
+  fail(ErrorKind::BadInput, "model \"{}\": has no input, parameter or output \"{}\"", function().name, name);
+}
 
 Var Model::input(const std::string& name, ir::DType type, ir::Shape shape) {
   return {context_, function().body().add_argument({type, std::move(shape)}, name)};

@@ -19,6 +19,8 @@ inline constexpr const char* kCheckPrefix = "check: ";
 class Model {
  public:
   explicit Model(const std::string& name = "main", uint64_t seed = 0);
+  /// Goes on with a model that is there, such as an imported one: its inputs, parameters and outputs stay.
+  explicit Model(std::unique_ptr<ir::Function> function, uint64_t seed = 0);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -33,6 +35,8 @@ class Model {
   Var training_step();
   /// What random numbers of the layer `name` are drawn with. Throws Error(BadInput) for a second layer of that name.
   uint64_t random_key(const std::string& name);
+  /// The input, parameter or output of that name. Throws Error(BadInput) if there is none.
+  Var find(const std::string& name);
   /// Outputs appear in the order of these calls.
   void output(const std::string& name, const Var& value);
 

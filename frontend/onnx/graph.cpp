@@ -90,12 +90,18 @@ void GraphImporter::define(const std::string& name, Item item, const std::string
     fail(ErrorKind::BadInput, "{}: \"{}\" is defined already; names must be defined once", where, name);
 }
 
+Value* GraphImporter::weight(Tensor tensor, const std::string& name) {
+  const bool trainable = model_.trainable && !outer_ && is_float(tensor.dtype()) && tensor.rank() > 0;
+  return trainable && model_.trainable(name) ? model_.function.parameter(std::move(tensor), name)
+                                             : model_.function.constant(std::move(tensor), name);
+}
+
 void GraphImporter::add_initializers(const onnx::GraphProto& graph) {
   for (const auto& proto : graph.initializer()) {
     const std::string where = fmt::format("initializer \"{}\"", proto.name());
     try {
       Tensor tensor = decode_tensor(proto, model_.external, where);
-      define(proto.name(), make_item(model_.function.constant(std::move(tensor), proto.name())), where);
+      define(proto.name(), make_item(weight(std::move(tensor), proto.name())), where);
     } catch (const Error& error) {
       if (!model_.coverage) throw;
       model_.coverage->add_fault(error.what());

@@ -1,6 +1,7 @@
 /// The state of an import: the function being built, names in scope, what is known of values.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,8 @@ struct ModelContext {
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*>
       functions;  ///< model-local, by domain, name
   ExternalData* external = nullptr;
+  /// Initializers of the main graph that become parameters; absent: none.
+  std::function<bool(const std::string& name)> trainable = {};
   int depth = 0;               ///< nesting of subgraphs and functions
   int unrolling = 0;           ///< nesting of loops that are being unrolled
   int64_t unrolled_nodes = 0;  ///< imported inside of those so far, also where that led nowhere
@@ -72,6 +75,8 @@ class GraphImporter {
  private:
   void define(const std::string& name, Item item, const std::string& where);
   void add_initializers(const onnx::GraphProto& graph);
+  /// A constant, or a parameter.
+  Value* weight(Tensor tensor, const std::string& name);
   void import_node(Builder& builder, const onnx::NodeProto& proto);
   void run_node(Builder& builder, const onnx::NodeProto& proto);
   /// While nodes are judged: notes that a node failed, and defines its outputs as far as their types are known.

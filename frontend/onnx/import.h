@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +32,10 @@ struct ImportOptions {
   /// Optional inputs: whether they hold an element, which is then an argument of the input's name. Those that are given a
   /// length hold a sequence.
   std::map<std::string, bool> optionals = {};
+  /// Which of the main graph's initializers become parameters, which training changes: floats of rank 1 and more for which
+  /// this is true. (Running statistics of normalisations are initializers as well.) Whatever needs to know the elements
+  /// of such a one when importing is refused. Absent: none; all are constants.
+  std::function<bool(const std::string& name)> trainable = {};
 };
 
 /// `x.0`: the argument or result of a function that stands for one element of a sequence.

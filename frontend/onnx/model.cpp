@@ -89,6 +89,7 @@ std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const 
     auto function = std::make_unique<ir::Function>("main");
     ModelContext context = make_context(*function, model);
     context.external = &external;
+    context.trainable = options.trainable;
     std::vector<Item> inputs;
     for (const InputType& input : bind_inputs(model.graph(), options))
       inputs.push_back(add_arguments(context, input, options));
@@ -108,6 +109,9 @@ std::unique_ptr<ir::Function> import_proto(const onnx::ModelProto& model, const 
     builder.set_location("");
     builder.return_(results);
     function->erase_unused_constants();
+    for (size_t i = function->body().argument_count(); i-- > 0;)  // parameters that nobody needs, as constants
+      if (const Value* argument = function->body().argument(i); argument->is_parameter() && argument->unused())
+        function->body().erase_argument(i);
     return function;
   } catch (const Error& error) {
     throw Error(error.kind(), fmt::format("{}: {}", file, error.what()));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <future>
 
 #include "ir/error.h"
 #include "passes/copy.h"
@@ -17,32 +16,6 @@ using ir::Tensor;
 namespace {
 
 std::string place(int64_t epoch, int64_t batch) { return fmt::format("epoch {}, batch {}", epoch, batch); }
-
-/// Batches of an epoch in order, the next one read while the caller works on one.
-class Reading {
- public:
-  Reading(const BatchSource& source, int64_t epoch, int64_t first)
-      : source_(source), epoch_(epoch), size_(source.size(epoch)), next_(first) {
-    request();
-  }
-  int64_t size() const { return size_; }
-  bool done() const { return !batch_.valid(); }
-  Batch take() {
-    Batch batch = batch_.get();
-    request();
-    return batch;
-  }
-
- private:
-  void request() {
-    if (next_ >= size_) return;
-    batch_ = std::async(std::launch::async, [this, index = next_] { return source_.batch(epoch_, index); });
-    ++next_;
-  }
-  const BatchSource& source_;
-  int64_t epoch_, size_, next_;
-  std::future<Batch> batch_;
-};
 
 /// Sums of metrics over batches, which count by their rows.
 void add_metrics(const StepRunner& runner, const std::string& rows, std::vector<double>& sums, double& total) {
@@ -159,9 +132,9 @@ Metrics Trainer::evaluate(const BatchSource& batches, int64_t epoch) {
   std::vector<double> sums;
   double rows = 0;
   std::vector<Tensor> nothing;
-  Reading reading(batches, epoch, 0);
-  for (int64_t index = 0; !reading.done(); ++index) {
-    const Batch batch = reading.take();
+  const int64_t size = batches.size(epoch);
+  for (int64_t index = 0; index < size; ++index) {
+    const Batch batch = batches.batch(epoch, index);
     run_batch(runner, batch, -1, state_->progress.kept, nothing, fmt::format("evaluation, batch {}", index));
     runner.accept_carried();
     add_metrics(runner, state_->options.rows, sums, rows);
@@ -241,27 +214,27 @@ bool Trainer::train_epoch(const BatchSource& batches, const TrainOptions& option
   State& s = *state_;
   ProgressState& p = s.progress;
   if (p.batch == 0) s.training.reset_carried();
-  Reading reading(batches, p.epoch, p.batch);
-  while (!reading.done()) {
-    const Batch batch = reading.take();
-    run(batch, p.epoch, p.batch);
+  const int64_t size = batches.size(p.epoch);
+  while (p.batch < size) {
+    run(batches.batch(p.epoch, p.batch), p.epoch, p.batch);
     add_metrics(s.training, s.options.rows, p.sums, p.rows);
     const BatchReport report{.epoch = p.epoch,
                              .batch = p.batch,
-                             .batches = reading.size(),
+                             .batches = size,
                              .step = p.step,
                              .metrics = metrics_of(s.training),
                              .gradient_norm = s.training.gradient_norm()};
     ++p.batch;
     const bool goes_on = !options.on_batch || options.on_batch(report);
     if (!options.checkpoint.empty() && options.checkpoint_steps > 0 && p.step % options.checkpoint_steps == 0 &&
-        !reading.done())
+        p.batch < size)
       save(options.checkpoint);
     if (!goes_on) return false;
   }
   finish_epoch(options);
+  const bool goes_on = !options.on_epoch || options.on_epoch(p.history.back());
   if (!options.checkpoint.empty()) save(options.checkpoint);
-  return !options.on_epoch || options.on_epoch(p.history.back());
+  return goes_on;
 }
 
 const std::vector<EpochReport>& Trainer::train(const BatchSource& batches, const TrainOptions& options) {

@@ -9,6 +9,8 @@
 ///   trainer.train(batches, {.epochs = 5, .validation = &test, .checkpoint = "digits.ckpt"});
 ///   auto digits = trainer.model();  // for use: what was learnt are constants
 ///
+/// Batches are made as they are needed, by the thread that trains; prefetch() in data/batches.h makes them ahead.
+///
 /// The same data, model and options give the same bits, on any number of threads, and whether or not training was
 /// interrupted and resumed.
 #pragma once
@@ -57,7 +59,7 @@ struct TrainOptions {
   std::string watch = "";  ///< a metric, of validation if there is any; empty: the loss
   bool watch_highest = false;
 
-  // Called after each batch and epoch; false ends training here.
+  // Called after each batch and epoch, and before the checkpoint that knows of it is written; false ends training here.
   std::function<bool(const BatchReport&)> on_batch = {};
   std::function<bool(const EpochReport&)> on_epoch = {};
 };

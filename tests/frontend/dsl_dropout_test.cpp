@@ -140,6 +140,40 @@ TEST_CASE("dropout: cells draw anew at every step, or the same") {
   }
 }
 
+/// The last state of a cell with parameters of its own, over x[T,N,3]; `change` gets the cell before it runs.
+template <class MakeCell, class Change>
+Tensor last_state(const MakeCell& make, size_t states, const Change& change) {
+  dsl::Model model;
+  const Var x = model.input("x", DType::f32, {Dim::symbol("T"), Dim::symbol("N"), 3});
+  auto cell = make(model, "cell", 3, 5);
+  change(cell, x);
+  model.output("h", dsl::scan(cell, x, dsl::Vars(states, dsl::zeros_like_rows(x, 5))).states[0]);
+  return ir::interpret(*model.finish()->functions[0], {ones({4, 2, 3})})[0];
+}
+
+TEST_CASE("dropout: a state without the way into the products is one whose recurrent weights are 0") {
+  const auto drop_all = [](auto& cell, const Var&) { cell.recurrent = [](const Var& h) { return h * 0.0; }; };
+  const auto same = [](const Tensor& a, const Tensor& b) { return a.identical(b); };
+  CHECK(
+      same(last_state(dsl::rnn_parameters, 1, drop_all),
+           last_state(dsl::rnn_parameters, 1, [](auto& cell, const Var& x) { cell.gate.r = dsl::zeros({5, 5}, x); })));
+  // The update of a GRU keeps its state nevertheless.
+  for (const bool after : {false, true})
+    CHECK(same(last_state(dsl::gru_parameters, 1,
+                          [&](auto& cell, const Var& x) {
+                            cell.reset_after = after;
+                            drop_all(cell, x);
+                          }),
+               last_state(dsl::gru_parameters, 1, [&](auto& cell, const Var& x) {
+                 cell.reset_after = after;
+                 cell.update.r = cell.reset.r = cell.candidate.r = dsl::zeros({5, 5}, x);
+               })));
+  CHECK(same(last_state(dsl::lstm_parameters, 2, drop_all),
+             last_state(dsl::lstm_parameters, 2, [](auto& cell, const Var& x) {
+               cell.input.r = cell.output.r = cell.forget.r = cell.cell.r = dsl::zeros({5, 5}, x);
+             })));
+}
+
 TEST_SUITE_END();
 
 }  // namespace
