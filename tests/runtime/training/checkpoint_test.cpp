@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <random>
 
 #include "ir/error.h"
@@ -26,9 +27,12 @@ training::TrainerOptions options(int threads = 1) {
   return {.optimizer = training::adam(1e-2), .clip = training::by_global_norm(1), .threads = threads};
 }
 
-/// Throws away the exit handlers of the test program: a child ends here.
+/// A child ends here, without the exit handlers of the test program.
 [[noreturn]] void train_in_child(const std::string& path, int threads, int pipe) {
   try {
+    // The same code for each attempt, compiled once.
+    ::setenv("SEQC_CACHE", "on", 1);
+    ::setenv("SEQC_CACHE_DIR", (path + ".code").c_str(), 1);
     Trainer trainer(*test::adding_model(7, 0.1), options(threads));
     trainer.train(AddingProblem(10, 5, 40, 3), {.epochs = 3,
                                                 .checkpoint = path,

@@ -72,7 +72,7 @@ TEST_CASE("fine-tuning: a model from ONNX learns") {
   training::Trainer trainer(*module->functions[0],
                             {.optimizer = training::adam(1e-2), .clip = training::by_global_norm(1)});
   const test::AddingProblem data(8, 32, 100, 1), test(8, 50, 4, 2);
-  const auto& history = trainer.train(data, {.epochs = 3, .validation = &test});
+  const auto& history = trainer.train(data, {.epochs = 5, .validation = &test});
   CHECK(history.front().training.at("loss") > 0.05);
   CHECK(history.back().validation.at("loss") < 0.01);
   const auto learnt = trainer.parameters();
