@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
+#include "ir/clone.h"
 #include "ir/error.h"
 #include "ir/printer.h"
-#include "passes/copy.h"
 
 namespace seqc::passes {
 
@@ -33,7 +33,7 @@ void save_function(const Function& function, const std::string& path) {
 Replay::Replay(const Function& function) {
   size_t bytes = 0;
   for (const auto& constant : function.constants()) bytes += constant->constant().byte_size();
-  if (bytes <= kMaxKeptBytes) copy_ = copy_of(function);
+  if (bytes <= kMaxKeptBytes) copy_ = ir::clone(function);
 }
 
 std::string Replay::save(const std::vector<std::string>& before, PassContext& context, const std::string& pass,

@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "frontend/dsl/model.h"
+#include "ir/clone.h"
 #include "ir/error.h"
 #include "ir/verifier.h"
-#include "passes/copy.h"
 #include "passes/pass.h"
 #include "runtime/training/gradient_rows.h"
 
@@ -70,7 +70,7 @@ std::vector<Kept> freeze_others(Function& f, const std::vector<std::string>& pat
 class Construction {
  public:
   Construction(const Function& model, const TrainerOptions& options) : options_(options) {
-    step_.function = passes::copy_of(model);
+    step_.function = ir::clone(model);
     step_.frozen = freeze_others(f(), options.train);
     for (const Value* parameter : f().parameters())
       step_.parameters.push_back({parameter->name(), parameter->initial()});

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "ir/clone.h"
 #include "ir/error.h"
-#include "passes/copy.h"
 
 namespace seqc::training {
 
@@ -23,7 +23,7 @@ Tensor tensor_of(const seqc_tensor& type) {
 }
 
 std::shared_ptr<const runtime::Program> compile(const StepFunction& step, const runtime::CompileOptions& options) {
-  return runtime::Program::compile(passes::copy_of(*step.function), options);
+  return runtime::Program::compile(ir::clone(*step.function), options);
 }
 
 }  // namespace

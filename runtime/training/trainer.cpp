@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "ir/clone.h"
 #include "ir/error.h"
-#include "passes/copy.h"
 #include "runtime/training/checkpoint.h"
 #include "runtime/training/faults.h"
 #include "runtime/training/step_runner.h"
@@ -61,7 +61,7 @@ void run_batch(StepRunner& runner, const Batch& batch, int64_t step, const std::
 struct Trainer::State {
   State(const ir::Function& function, TrainerOptions given)
       : options(std::move(given)),
-        model(passes::copy_of(function)),
+        model(ir::clone(function)),
         training(training_step(function, options), options.compile, options.threads) {
     progress.kept = starts(training.step());
     for (const Tensor& tensor : progress.kept) next.emplace_back(tensor.dtype(), tensor.shape());
@@ -104,7 +104,7 @@ void Trainer::set_parameters(const std::map<std::string, Tensor>& values) {
 }
 
 std::unique_ptr<ir::Function> Trainer::trainable_model() const {
-  auto result = passes::copy_of(*state_->model);
+  auto result = ir::clone(*state_->model);
   const auto learnt = parameters();
   for (ir::Value* parameter : result->parameters())
     if (const auto it = learnt.find(parameter->name()); it != learnt.end())

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include "ir/clone.h"
 #include "ir/error.h"
 #include "ir/interpreter.h"
-#include "passes/copy.h"
 #include "runtime/training/step_runner.h"
 #include "tests/runtime/allocation_counter.h"
 #include "tests/runtime/training/tasks.h"
@@ -49,7 +49,7 @@ TEST_CASE("training step: ports") {
 
 TEST_CASE("training step: weight gradients are products over all steps, an update is one kernel") {
   const StepFunction step = adding_step();
-  const runtime::Lowered lowered = runtime::lower(passes::copy_of(*step.function));
+  const runtime::Lowered lowered = runtime::lower(ir::clone(*step.function));
   const ir::Function& f = *lowered.function;
   int scans = 0, products_in_scans = 0;
   ir::walk(f.body(), [&](const ir::Op* op) {
