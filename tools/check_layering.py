@@ -6,6 +6,7 @@ Rules, each with one line per offence and exit code 1:
   - a folder includes only the folders that ALLOWED gives it;
   - LLVM and LLD headers: only codegen/*.cpp and codegen/*_llvm.h (and tests that look at LLVM);
   - protobuf and ONNX headers: only frontend/onnx (and tests/support, which writes model files);
+  - MPI headers: only runtime/training/ranks.cpp;
   - an internal header (*_llvm.h, frontend/onnx/*_pb.h) is included by nobody outside its folder;
   - headers have `#pragma once` (or a guard, in C headers), and no code folder stands at the top besides the known ones.
 """
@@ -32,6 +33,8 @@ LLVM = re.compile(r"^(llvm|llvm-c|lld)/")
 LLVM_MAY = re.compile(r"^(codegen/.*(\.cpp|_llvm\.h)|tests/(codegen|support)/.*)$")
 ONNX = re.compile(r"^(google/protobuf|onnx)/|\.pb\.h$")
 ONNX_MAY = re.compile(r"^(frontend/onnx/.*(\.cpp|_pb\.h)|tests/support/.*)$")
+MPI = re.compile(r"^mpi(-ext)?\.h$")
+MPI_MAY = "runtime/training/ranks.cpp"
 INTERNAL = re.compile(r"^(codegen)/.*_llvm\.h$|^(frontend/onnx)/.*_pb\.h$")
 
 GUARD = re.compile(r"^#ifndef (\w+_H)\n#define \1$", re.MULTILINE)
@@ -50,6 +53,8 @@ def check_include(path, quote, header):
         yield f"{header}: LLVM headers belong in codegen/*.cpp and codegen/*_llvm.h"
     if ONNX.search(header) and not header.startswith("frontend/") and not ONNX_MAY.match(path):
         yield f"{header}: protobuf and ONNX headers belong in frontend/onnx/*.cpp and *_pb.h"
+    if MPI.match(header) and path != MPI_MAY:
+        yield f"{header}: MPI headers belong in {MPI_MAY}"
     if quote == "<":
         return
     if not (ROOT / header).is_file():

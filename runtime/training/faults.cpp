@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "frontend/dsl/model.h"
@@ -77,6 +78,10 @@ void refuse_bad_numbers(const StepRunner& runner, const Batch& batch, const std:
            "clip gradients",
            what, element_name(step.parameters[i].name, next[i], bad), next[i].real(bad));
   fail(ErrorKind::BadInput, "{}; inputs and parameters are finite; lower the learning rate or clip gradients", what);
+}
+
+bool has_bad_numbers(const Batch& batch) {
+  return std::any_of(batch.begin(), batch.end(), [](const auto& input) { return first_bad(input.second) >= 0; });
 }
 
 }  // namespace seqc::training

@@ -15,4 +15,7 @@ void refuse_bad_elements(const StepRunner& runner, const Batch& batch, const std
 void refuse_bad_numbers(const StepRunner& runner, const Batch& batch, const std::vector<ir::Tensor>& now,
                         const std::vector<ir::Tensor>& next, const std::string& where);
 
+/// Whether an element of the batch is NaN or infinite.
+bool has_bad_numbers(const Batch& batch);
+
 }  // namespace seqc::training

@@ -11,6 +11,7 @@
 #include "ir/verifier.h"
 #include "passes/pass.h"
 #include "runtime/training/gradient_rows.h"
+#include "runtime/training/update.h"
 
 namespace seqc::training {
 
@@ -66,6 +67,21 @@ std::vector<Kept> freeze_others(Function& f, const std::vector<std::string>& pat
   return frozen;
 }
 
+/// What the optimiser keeps of a parameter: new inputs, noted in `states`.
+Vars add_states(Function& f, dsl::Context& context, const Value* parameter, const Optimizer& optimizer,
+                std::vector<Kept>& states) {
+  Vars result;
+  for (const Optimizer::State& state : optimizer.states) {
+    const std::string name = parameter->name() + ":" + state.name;
+    Tensor start(parameter->dtype(), parameter->initial().shape());
+    if (state.start != 0)
+      for (int64_t i = 0; i < start.count(); ++i) start.set_real(i, state.start);
+    states.push_back({name, start});
+    result.emplace_back(context, f.body().add_argument(parameter->type(), name));
+  }
+  return result;
+}
+
 /// The step under construction: the model's function, whose outputs are gathered anew.
 class Construction {
  public:
@@ -82,10 +98,6 @@ class Construction {
     Value* step = step_input();
     for (size_t i = 0; i < f().body().argument_count(); ++i) note_input(f().body().argument(i), step);
     ir::Op* end = f().body().terminator();
-    ir::Builder builder = ir::Builder::before(end);
-    // What training adds is written in front of the `return`, which must not be named by it.
-    builder.set_location("training step");
-    dsl::Context context(builder);
     const std::vector<Value*> parameters = f().parameters();
     end->set_operands(outputs_);  // so that they are followed where gradients write ops anew
     const auto gradients = passes::gradients(f(), metrics_.front(), parameters,
@@ -93,18 +105,13 @@ class Construction {
                                               .expected_dims = options_.expected_dims,
                                               .sparse_rows = options_.optimizer.keeps_rows_without_gradient});
     outputs_ = end->operands();
-    std::vector<ParameterGradient> all;
-    for (size_t i = 0; i < parameters.size(); ++i) all.emplace_back(context, parameters[i], gradients[i]);
-    const Var norm = clip_gradients(options_.clip, all, context);
-    output("gradient_norm", norm.value());
-    const Var number = cast(Var(context, step), ir::DType::f64), rate = options_.optimizer.rate(number);
-    std::vector<Value*> next_states;
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      const Updated updated = all[i].update(options_.optimizer, add_states(context, parameters[i]), rate, number);
-      output(parameters[i]->name(), updated.parameter.value());
-      for (const Var& state : updated.states) next_states.push_back(state.value());
-    }
-    for (size_t i = 0; i < next_states.size(); ++i) output(step_.states[i].name, next_states[i]);
+    append_update(f(), step, parameters, gradients, options_, step_.states, output_names_, outputs_);
+    return finish();
+  }
+
+  StepFunction forward() {
+    Value* step = step_input();
+    for (size_t i = 0; i < f().body().argument_count(); ++i) note_input(f().body().argument(i), step);
     return finish();
   }
 
@@ -170,19 +177,6 @@ class Construction {
     if (argument != step && !argument->is_parameter() && !carried) step_.data.push_back(argument->name());
   }
 
-  Vars add_states(dsl::Context& context, const Value* parameter) {
-    Vars states;
-    for (const Optimizer::State& state : options_.optimizer.states) {
-      const std::string name = parameter->name() + ":" + state.name;
-      Tensor start(parameter->dtype(), parameter->initial().shape());
-      if (state.start != 0)
-        for (int64_t i = 0; i < start.count(); ++i) start.set_real(i, state.start);
-      step_.states.push_back({name, start});
-      states.emplace_back(context, f().body().add_argument(parameter->type(), name));
-    }
-    return states;
-  }
-
   void output(const std::string& name, Value* value) {
     output_names_.push_back(name);
     outputs_.push_back(value);
@@ -203,6 +197,34 @@ class Construction {
 };
 
 }  // namespace
+
+void append_update(Function& f, Value* step, const std::vector<Value*>& parameters,
+                   const std::vector<passes::Gradient>& gradients, const TrainerOptions& options,
+                   std::vector<Kept>& states, std::vector<std::string>& names, std::vector<Value*>& outputs) {
+  ir::Builder builder = ir::Builder::before(f.body().terminator());
+  builder.set_location("training step");
+  dsl::Context context(builder);
+  const auto output = [&](const std::string& name, Value* value) {
+    names.push_back(name);
+    outputs.push_back(value);
+  };
+  std::vector<ParameterGradient> all;
+  for (size_t i = 0; i < parameters.size(); ++i) all.emplace_back(context, parameters[i], gradients[i]);
+  output("gradient_norm", clip_gradients(options.clip, all, context).value());
+  const Var number = cast(Var(context, step), ir::DType::f64), rate = options.optimizer.rate(number);
+  std::vector<Value*> next_states;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Vars own = add_states(f, context, parameters[i], options.optimizer, states);
+    const Updated updated = all[i].update(options.optimizer, own, rate, number);
+    output(parameters[i]->name(), updated.parameter.value());
+    for (const Var& state : updated.states) next_states.push_back(state.value());
+  }
+  for (size_t i = 0; i < next_states.size(); ++i) output(states[i].name, next_states[i]);
+}
+
+StepFunction forward_step(const Function& model, const TrainerOptions& options) {
+  return Construction(model, options).forward();
+}
 
 StepFunction training_step(const Function& model, const TrainerOptions& options) {
   return Construction(model, options).training();

@@ -55,6 +55,10 @@ struct StepFunction {
 /// Throws Error(BadInput) when names do not fit the model. Outputs that are no numbers and are not carried are left out.
 StepFunction training_step(const ir::Function& model, const TrainerOptions& options);
 
+/// What a step of training computes of a batch before it learns: metrics, checks and carried. Inputs are data, carried,
+/// the step's number and the parameters; `states` is empty.
+StepFunction forward_step(const ir::Function& model, const TrainerOptions& options);
+
 /// The same outputs without training: `parameters` are inputs, and the model behaves as it does in use.
 StepFunction evaluation_step(const ir::Function& model, const TrainerOptions& options);
 

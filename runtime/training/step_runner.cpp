@@ -28,8 +28,8 @@ std::shared_ptr<const runtime::Program> compile(const StepFunction& step, const 
 
 }  // namespace
 
-StepRunner::StepRunner(StepFunction step, const runtime::CompileOptions& options, int threads)
-    : step_(std::move(step)), session_(compile(step_, options), threads), number_(ir::DType::i64, {}) {
+OneCallRunner::OneCallRunner(StepFunction step, const runtime::CompileOptions& options, int threads)
+    : StepRunner(std::move(step)), session_(compile(step_, options), threads), number_(ir::DType::i64, {}) {
   find_sources();
   outputs_.resize(session_.program().outputs().size());
   results_.resize(step_.metrics.size() + step_.checks.size());
@@ -38,7 +38,7 @@ StepRunner::StepRunner(StepFunction step, const runtime::CompileOptions& options
   next_.resize(step_.carried.size());
 }
 
-void StepRunner::find_sources() {
+void OneCallRunner::find_sources() {
   const auto position = [](const auto& list, const auto& matches) {
     return static_cast<size_t>(std::find_if(list.begin(), list.end(), matches) - list.begin());
   };
@@ -61,14 +61,12 @@ void StepRunner::find_sources() {
   inputs_.resize(sources_.size());
 }
 
-std::optional<int64_t> StepRunner::dim(const std::string& name) const {
+std::optional<int64_t> OneCallRunner::dim(const std::string& name) const {
   const auto it = session_.dims().find(name);
   return it == session_.dims().end() ? std::nullopt : std::optional(it->second);
 }
 
-void StepRunner::reset_carried() { carried_.clear(); }
-
-void StepRunner::refuse_names(const Batch& batch) const {
+void StepRunner::check_names(const Batch& batch, const std::vector<runtime::Port>& ports) const {
   for (const std::string& name : step_.data)
     if (!batch.contains(name)) {
       std::vector<std::string> names;
@@ -76,51 +74,52 @@ void StepRunner::refuse_names(const Batch& batch) const {
       fail(ErrorKind::BadInput, "the batch has no tensor for input \"{}\", it has {}", name,
            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
     }
+  if (batch.size() == step_.data.size()) return;
   for (const auto& [name, tensor] : batch)
     if (std::find(step_.data.begin(), step_.data.end(), name) == step_.data.end())
       fail(ErrorKind::BadInput, "the batch has a tensor \"{}\", which is no input of the model: {}", name,
-           runtime::str(session_.program().inputs()));
+           runtime::str(ports));
 }
 
-void StepRunner::gather_inputs(const Batch& batch, int64_t number, const std::vector<Tensor>& now) {
-  if (batch.size() != step_.data.size()) refuse_names(batch);
-  number_.mutable_data<int64_t>()[0] = number;
+void StepRunner::start_carried(const Batch& batch, const std::vector<runtime::Port>& ports) {
+  if (step_.carried.empty() || !carried_.empty()) return;
+  // Zeros of the shape that the batch gives them.
+  ir::DimBindings dims;
+  for (const runtime::Port& port : ports) {
+    const auto it = batch.find(port.name);
+    if (it == batch.end()) continue;
+    for (int64_t axis = 0; axis < std::min(it->second.rank(), port.type.rank()); ++axis)
+      if (const ir::Dim& dim = port.type.shape[static_cast<size_t>(axis)]; dim.is_symbol())
+        dims[dim.symbol_name()] = it->second.shape()[static_cast<size_t>(axis)];
+  }
+  carried_.resize(step_.carried.size());
+  for (const runtime::Port& port : ports) {
+    const auto at = std::find_if(step_.carried.begin(), step_.carried.end(),
+                                 [&](const auto& names) { return names.second == port.name; });
+    if (at == step_.carried.end()) continue;
+    std::vector<int64_t> shape;
+    for (const ir::Dim& dim : port.type.shape) shape.push_back(dim.evaluate(dims));
+    carried_[static_cast<size_t>(at - step_.carried.begin())] = Tensor(port.type.dtype, std::move(shape));
+  }
+}
+
+void OneCallRunner::gather_inputs(const Batch& batch, int64_t number, const std::vector<Tensor>& now) {
   const auto& ports = session_.program().inputs();
+  check_names(batch, ports);
+  number_.mutable_data<int64_t>()[0] = number;
+  start_carried(batch, ports);
   for (size_t i = 0; i < sources_.size(); ++i) {
     const auto [source, index] = sources_[i];
-    if (source == Source::Step) {
-      inputs_[i] = runtime::view(number_);
-    } else if (source == Source::Kept) {
-      inputs_[i] = runtime::view(now[index]);
-    } else if (source == Source::Data) {
-      const auto it = batch.find(step_.data[index]);
-      if (it == batch.end()) refuse_names(batch);
-      inputs_[i] = runtime::view(it->second);
+    switch (source) {
+      case Source::Step: inputs_[i] = runtime::view(number_); break;
+      case Source::Kept: inputs_[i] = runtime::view(now[index]); break;
+      case Source::Data: inputs_[i] = runtime::view(batch.find(step_.data[index])->second); break;
+      case Source::Carried: inputs_[i] = runtime::view(carried_[index]); break;
     }
   }
-  if (step_.carried.empty()) return;
-  if (carried_.empty()) {
-    // Zeros of the shape that the batch gives them.
-    ir::DimBindings dims;
-    for (size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i].source != Source::Data) continue;
-      for (int64_t axis = 0; axis < std::min<int64_t>(inputs_[i].rank, ports[i].type.rank()); ++axis)
-        if (const ir::Dim& dim = ports[i].type.shape[static_cast<size_t>(axis)]; dim.is_symbol())
-          dims[dim.symbol_name()] = inputs_[i].shape[axis];
-    }
-    carried_.resize(step_.carried.size());
-    for (size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i].source != Source::Carried) continue;
-      std::vector<int64_t> shape;
-      for (const ir::Dim& dim : ports[i].type.shape) shape.push_back(dim.evaluate(dims));
-      carried_[sources_[i].index] = Tensor(ports[i].type.dtype, std::move(shape));
-    }
-  }
-  for (size_t i = 0; i < sources_.size(); ++i)
-    if (sources_[i].source == Source::Carried) inputs_[i] = runtime::view(carried_[sources_[i].index]);
 }
 
-void StepRunner::make_room() {
+void OneCallRunner::make_room() {
   const auto& types = session_.output_types();
   const size_t first = step_.metrics.size() + step_.checks.size();
   for (size_t i = 0; i < first + step_.carried.size() + (results_.size() > first ? 1 : 0); ++i) {
@@ -131,7 +130,7 @@ void StepRunner::make_room() {
   }
 }
 
-void StepRunner::run(const Batch& batch, int64_t number, const std::vector<Tensor>& now, std::vector<Tensor>& next) {
+void OneCallRunner::run(const Batch& batch, int64_t number, const std::vector<Tensor>& now, std::vector<Tensor>& next) {
   gather_inputs(batch, number, now);
   session_.prepare(inputs_);
   make_room();

@@ -13,6 +13,12 @@
 ///
 /// The same data, model and options give the same bits, on any number of threads, and whether or not training was
 /// interrupted and resumed.
+///
+/// Several machines: `mpirun -n K program`. Each rank computes with its rows of every batch, and losses, metrics, gradients
+/// and random numbers are those that one process has of the whole batch, up to rounding (for one K: the same bits). Rank 0
+/// writes checkpoints and calls `on_batch` and `on_epoch`. All ranks construct the same trainer and make the same calls; an
+/// error of one of them in `train`, `evaluate` and `step` ends them all, saying which rank and batch. Models in which rows
+/// meet otherwise than in sums (normalisation over the batch) are refused by the constructor.
 #pragma once
 
 #include <functional>
@@ -106,6 +112,8 @@ class Trainer {
   bool train_epoch(const BatchSource& batches, const TrainOptions& options);
   void finish_epoch(const TrainOptions& options);
   bool out_of_patience(const TrainOptions& options) const;
+  bool there_for_all(const std::string& path) const;
+  void same_for_all() const;
 
   std::unique_ptr<State> state_;
 };

@@ -70,7 +70,7 @@ TEST_CASE("training step: weight gradients are products over all steps, an updat
 
 TEST_CASE("training step: takes no memory while shapes repeat") {
   if (!test::AllocationCounter::works()) return;
-  training::StepRunner runner(adding_step(), {}, 1);
+  training::OneCallRunner runner(adding_step(), {}, 1);
   std::vector<Tensor> now, next;
   for (const auto* list : {&runner.step().parameters, &runner.step().states})
     for (const training::Kept& kept : *list) {
@@ -97,7 +97,7 @@ TEST_CASE("training step: a limit on what is saved takes less memory") {
   size_t bytes[2];
   std::vector<Tensor> learnt[2];
   for (const bool limited : {false, true}) {
-    training::StepRunner runner(adding_step(training::sgd(0.1), limited ? 20'000 : -1), {}, 1);
+    training::OneCallRunner runner(adding_step(training::sgd(0.1), limited ? 20'000 : -1), {}, 1);
     std::vector<Tensor> now, next;
     for (const training::Kept& kept : runner.step().parameters) {
       now.push_back(kept.start);
