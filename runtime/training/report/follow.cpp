@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "runtime/training/ranks.h"
+
 namespace seqc::training {
 namespace {
 
@@ -31,7 +33,7 @@ const History& Follow::history() {
 }
 
 void Follow::open(int64_t steps) {
-  history_ = file_.empty() ? History() : History::resume(file_, steps);
+  history_ = file_.empty() || !Ranks::world().first() ? History() : History::resume(file_, steps);
   // The checkpoint of an epoch is written before its line is: whoever was stopped between them has the line from there.
   for (const EpochReport& report : trainer_.history()) add_epoch(report);
 }

@@ -18,7 +18,7 @@ namespace seqc::training {
 ///
 /// Every batch is a line of the part "train" (its metrics and the gradient's norm), every epoch one of the part
 /// "validation". After a run that was interrupted the file goes on where the checkpoint stands. What `options` call after
-/// batches and epochs is still called. Must live as long as training goes on; errors are those of History.
+/// batches and epochs is still called. Of several ranks the first one writes the file. Must live as long as training goes on; errors are those of History.
 class Follow {
  public:
   /// Without a file the history is kept in memory; of a run that was resumed it then lacks the batches before.
