@@ -22,5 +22,6 @@ Command add_test(CLI::App& seqc);
 Command add_bench(CLI::App& seqc);
 Command add_cache(CLI::App& seqc);
 Command add_convert(CLI::App& seqc);
+Command add_train(CLI::App& seqc);
 
 }  // namespace seqc::tools

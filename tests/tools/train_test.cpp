@@ -1,0 +1,316 @@
+// seqc train: ONNX models learn toy tasks from files.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "frontend/onnx/import.h"
+#include "runtime/files.h"
+#include "runtime/npy.h"
+#include "runtime/session.h"
+#include "runtime/training/archive.h"
+#include "tests/support/onnx_model.h"
+#include "tests/tools/seqc_tool.h"
+
+namespace {
+
+using namespace seqc::test;
+using nlohmann::json;
+namespace runtime = seqc::runtime;
+
+Tensor random_weights(std::vector<int64_t> shape, uint32_t seed) {
+  std::mt19937 random(seed);
+  Tensor tensor(DType::f32, std::move(shape));
+  for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(random() % 2001) / 2000 - 0.5f;
+  return tensor;
+}
+
+/// x[N,2] -> h = tanh(x w1 + b1) -> y[N,3] = softmax(h w2 + b2); the biases are equal tensors.
+ModelBuilder classifier(bool with_softmax = true) {
+  ModelBuilder model(13);
+  model.input("x", DType::f32, {"N", 2}).output("y", DType::f32, {"N", 3});
+  model.initializer("w1", random_weights({2, 3}, 1)).initializer("b1", Tensor(DType::f32, {3}));
+  model.initializer("w2", random_weights({3, 3}, 2)).initializer("b2", Tensor(DType::f32, {3}));
+  model.node("MatMul", {"x", "w1"}, {"a"});
+  model.node("Add", {"a", "b1"}, {"b"});
+  model.node("Tanh", {"b"}, {"h"});
+  model.node("MatMul", {"h", "w2"}, {"c"});
+  model.node("Add", {"c", "b2"}, {with_softmax ? "logits" : "y"}).name("last");
+  if (with_softmax) model.node("Softmax", {"logits"}, {"y"});
+  return model;
+}
+
+/// X[T,N,2] -> LSTM of 4 units -> last state -> y[N,1]; the initial state h0 is an input.
+ModelBuilder summer() {
+  ModelBuilder model(13);
+  model.input("X", DType::f32, {"T", "N", 2}).input("h0", DType::f32, {1, "N", 4}).output("y", DType::f32, {"N", 1});
+  model.initializer("W", random_weights({1, 16, 2}, 3)).initializer("R", random_weights({1, 16, 4}, 4));
+  model.initializer("B", random_weights({1, 32}, 5)).initializer("v", random_weights({4, 1}, 6));
+  model.initializer("axes", Tensor::i64({1}, {0}));
+  model.node("LSTM", {"X", "W", "R", "B", "", "h0"}, {"", "Yh", ""}).attr("hidden_size", 4).name("lstm");
+  model.node("Squeeze", {"Yh", "axes"}, {"h"});
+  model.node("MatMul", {"h", "v"}, {"y"});
+  return model;
+}
+
+/// Points of the plane in three classes: right, left above, left below.
+struct Points {
+  Tensor x{DType::f32, {90, 2}}, labels{DType::i64, {90}};
+  Points() {
+    std::mt19937 random(7);
+    for (int64_t n = 0; n < 90; ++n) {
+      const double a = static_cast<double>(random() % 1000) / 500 - 1,
+                   b = static_cast<double>(random() % 1000) / 500 - 1;
+      x.set_real(2 * n, a), x.set_real(2 * n + 1, b);
+      labels.set_integer(n, a > 0 ? 0 : b > 0 ? 1 : 2);
+    }
+  }
+  std::string csv(bool names) const {
+    std::string text = "x.0,x.1,kind\n";
+    const char* kinds[] = {"right", "above", "below"};
+    for (int64_t n = 0; n < 90; ++n) {
+      const int64_t label = labels.integer(n);
+      text += fmt::format("{},{},{}\n", x.real(2 * n), x.real(2 * n + 1),
+                          names ? std::string(kinds[label]) : std::to_string(label));
+    }
+    return text;
+  }
+};
+
+struct Setting {
+  TempDir folder;
+  Points points;
+  std::string model = classifier().save(folder / "m.onnx").string();
+  std::string x = save("x.npy", points.x), y = save("t.npy", points.labels), tuned = path("tuned.onnx");
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+  std::string save(const std::string& name, const Tensor& tensor) const {
+    runtime::save_npy(path(name), tensor);
+    return path(name);
+  }
+  /// Trains the classifier; `more` is added.
+  ToolResult train(std::vector<std::string> more, const std::string& data = "", const std::string& target = "") const {
+    std::vector<std::string> all = {
+        "train", model,  "--data", data.empty() ? "x=" + x : data, "--target", target.empty() ? y : target,
+        "-o",    tuned,  "--loss", "softmax-cross-entropy",        "--batch",  "15",
+        "--lr",  "0.05", "--quiet"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_seqc(all);
+  }
+};
+
+std::map<std::string, Tensor> initializers(const std::string& file) {
+  std::map<std::string, Tensor> result;
+  const auto model = load_model(file);
+  for (const auto& proto : model.graph().initializer()) result[proto.name()] = tensor_of(proto);
+  return result;
+}
+
+Tensor predict(const std::string& file, const std::vector<Tensor>& inputs) {
+  return runtime::Session(runtime::Program::compile_file(file)).run(inputs).at(0);
+}
+
+double last_loss(const ToolResult& result) { return json::parse(result.out).at("epochs").back()["training"]["loss"]; }
+
+}  // namespace
+
+TEST_SUITE_BEGIN("tools");
+
+TEST_CASE("train: a classifier with a softmax learns, and the file is the same but for its weights") {
+  const Setting s;
+  const ToolResult result = s.train({"--epochs", "30", "--validation-split", "0.2", "--json"});
+  CHECK(result.err == "note: output \"y\" ends in a softmax: the loss takes what stands before it\n");
+  REQUIRE(result.exit_code == 0);
+  const json summary = json::parse(result.out);
+  CHECK(summary["examples"] == 72);
+  CHECK(summary["validation_examples"] == 18);
+  CHECK(summary["trained"] == json({"w1", "b1", "w2", "b2"}));
+  CHECK(summary["steps"] == 30 * 5);
+  CHECK(summary["epochs"].back()["validation"]["accuracy"] > 0.85);
+  auto before = load_model(s.model), after = load_model(s.tuned);
+  const auto weights = initializers(s.tuned);
+  CHECK_FALSE(weights.at("b1").identical(weights.at("b2")));
+  before.mutable_graph()->clear_initializer(), after.mutable_graph()->clear_initializer();
+  CHECK(before.SerializeAsString() == after.SerializeAsString());
+}
+
+TEST_CASE("train: the written model's loss is the one that the trainer measured") {
+  const Setting s;
+  const ToolResult result = s.train(
+      {"--epochs", "3", "--validation-data", "x=" + s.x, "--validation-target", s.y, "--optimizer", "sgd", "--json"});
+  REQUIRE(result.exit_code == 0);
+  const Tensor y = predict(s.tuned, {s.points.x});
+  double loss = 0;
+  for (int64_t n = 0; n < 90; ++n) loss -= std::log(y.real(3 * n + s.points.labels.integer(n))) / 90;
+  CHECK(json::parse(result.out)["epochs"].back()["validation"]["loss"] == doctest::Approx(loss).epsilon(1e-5));
+}
+
+TEST_CASE("train: an LSTM learns a sum, with zeros for its initial state") {
+  const Setting s;
+  const std::string model = summer().save(s.folder / "lstm.onnx").string();
+  const Tensor x = random_weights({5, 64, 2}, 9);
+  Tensor sums(DType::f32, {64});  // serves as [64,1]
+  for (int64_t t = 0; t < 5; ++t)
+    for (int64_t n = 0; n < 64; ++n) sums.set_real(n, sums.real(n) + x.real((t * 64 + n) * 2));
+  const std::vector<std::string> base = {"train",       model,
+                                         "--data",      "X=" + s.save("seq.npy", x),
+                                         "--target",    "y=" + s.save("sums.npy", sums),
+                                         "--loss",      "mse",
+                                         "-o",          s.tuned,
+                                         "--quiet",     "--json",
+                                         "--lr",        "0.03",
+                                         "--clip-norm", "1",
+                                         "--epochs",    "30"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return run_seqc(more);
+  };
+  CHECK(is_one_error(with({}), "input \"h0\" (f32[1,N,4]): no data for it, expected --data h0=FILE, or --zero h0"));
+  const ToolResult one = with({"--zero", "h0"});
+  REQUIRE(one.exit_code == 0);
+  CHECK(last_loss(one) < 0.05);
+  const auto weights = initializers(s.tuned);
+  CHECK(with({"--zero", "h0", "--threads", "2"}).out == one.out);
+  for (const auto& [name, tensor] : initializers(s.tuned)) CHECK(tensor.identical(weights.at(name)));
+  const auto summary = seqc::frontend::summarize_model(s.tuned);
+  CHECK(summary.inputs.at(0).type == "f32[T,N,2]");
+  CHECK(summary.operators.at("LSTM") == 1);
+  // Files whose first axis counts the examples.
+  Tensor turned(DType::f32, {64, 5, 2});
+  for (int64_t n = 0; n < 64; ++n)
+    for (int64_t t = 0; t < 5; ++t)
+      for (int64_t i = 0; i < 2; ++i) turned.set_real((n * 5 + t) * 2 + i, x.real((t * 64 + n) * 2 + i));
+  s.save("seq.npy", turned);
+  CHECK(with({"--zero", "h0", "--examples-first"}).out == one.out);
+  CHECK(is_one_error(with({"--zero", "h0"}), "--examples-first"));
+}
+
+TEST_CASE("train: resumed after every epoch it gives the same file and history") {
+  const Setting s;
+  const std::vector<std::string> options = {"--optimizer", "adamw", "--clip-value", "0.5", "--validation-split", "0.2"};
+  const auto run = [&](const std::string& name, const std::string& epochs, bool resume) {
+    std::vector<std::string> all = options;
+    for (const std::string& text : {std::string("--epochs"), epochs, std::string("--checkpoint"),
+                                    s.path(name + ".ckpt"), std::string("--history"), s.path(name + ".jsonl")})
+      all.push_back(text);
+    if (resume) all.push_back("--resume");
+    return s.train(all);
+  };
+  REQUIRE(run("whole", "4", false).exit_code == 0);
+  const std::string whole = runtime::read_file(s.tuned);
+  for (const char* epochs : {"1", "2", "4"}) REQUIRE(run("parts", epochs, true).exit_code == 0);
+  CHECK(runtime::read_file(s.tuned) == whole);
+  CHECK(runtime::read_file(s.path("parts.jsonl")) == runtime::read_file(s.path("whole.jsonl")));
+  CHECK(is_one_error(s.train({"--resume", "--checkpoint", s.path("parts.ckpt"), "--train-only", "w1"}),
+                     "is a checkpoint of another model"));
+}
+
+TEST_CASE("train: npz and csv give what npy gives") {
+  const Setting s;
+  REQUIRE(s.train({"--epochs", "2"}).exit_code == 0);
+  const std::string expected = runtime::read_file(s.tuned);
+  {
+    seqc::training::ArchiveWriter npz(s.path("d.npz"));
+    npz.add("x.npy", runtime::npy_bytes(s.points.x));
+    npz.add("label.npy", runtime::npy_bytes(s.points.labels));
+    npz.finish();
+  }
+  REQUIRE(s.train({"--epochs", "2"}, s.path("d.npz"), s.path("d.npz") + ":label").exit_code == 0);
+  CHECK(runtime::read_file(s.tuned) == expected);
+  write_file(s.folder / "d.csv", s.points.csv(false));
+  for (const char* data : {"d.csv", "x=d.csv", "x=d.csv:x.0,x.1"}) {
+    const std::string text = data;
+    const std::string from = text.starts_with("x=") ? "x=" + s.path(text.substr(2)) : s.path(text);
+    REQUIRE(s.train({"--epochs", "2"}, from, s.path("d.csv") + ":kind").exit_code == 0);
+    CHECK(runtime::read_file(s.tuned) == expected);
+  }
+  // Names of classes are numbered in their order.
+  write_file(s.folder / "names.csv", s.points.csv(true));
+  const ToolResult named = s.train({"--epochs", "2", "--json"}, s.path("names.csv"), s.path("names.csv") + ":kind");
+  REQUIRE(named.exit_code == 0);
+  CHECK(json::parse(named.out)["classes"] == json({"above", "below", "right"}));
+}
+
+TEST_CASE("train: some weights alone, other losses and optimisers, early stopping") {
+  const Setting s;
+  const auto before = initializers(s.model);
+  REQUIRE(s.train({"--epochs", "1", "--train-only", "*2"}).exit_code == 0);
+  for (const auto& [name, tensor] : initializers(s.tuned))
+    CHECK(tensor.identical(before.at(name)) == name.ends_with("1"));
+  for (const char* optimizer : {"sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"}) {
+    const ToolResult result =
+        s.train({"--epochs", "4", "--optimizer", optimizer, "--schedule", "cosine", "--warm-up", "2", "--json"});
+    REQUIRE(result.exit_code == 0);
+    const json epochs = json::parse(result.out)["epochs"];
+    CHECK(epochs[3]["training"]["loss"] < epochs[0]["training"]["loss"]);
+  }
+  const ToolResult stopped =
+      s.train({"--epochs", "200", "--validation-split", "0.3", "--patience", "2", "--lr", "0.5", "--json"});
+  REQUIRE(stopped.exit_code == 0);
+  const json summary = json::parse(stopped.out);
+  CHECK(summary["epochs"].size() < 200);
+  CHECK(summary["best_epoch"] == summary["epochs"].size() - 2);
+}
+
+TEST_CASE("train: plot, page, table and progress") {
+  const Setting s;
+  std::vector<std::string> all = {"train",     s.model,
+                                  "--data",    "x=" + s.x,
+                                  "--target",  s.y,
+                                  "-o",        s.tuned,
+                                  "--loss",    "softmax-cross-entropy",
+                                  "--epochs",  "2",
+                                  "--plot",    s.path("p.svg"),
+                                  "--report",  s.path("r.html"),
+                                  "--history", s.path("h.jsonl")};
+  const ToolResult result = run_seqc(all);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.out.find("trains 21 weights (w1, b1, w2, b2) on 90 examples, 32 a step") == 0);
+  CHECK(result.out.find("accuracy") != std::string::npos);
+  CHECK(result.err.find("epoch 2/2") != std::string::npos);
+  CHECK(read_file(s.folder / "p.svg").starts_with("<svg"));
+  CHECK(read_file(s.folder / "r.html").find("Accuracy") != std::string::npos);
+  CHECK(read_file(s.folder / "h.jsonl").find("\"part\":\"train\"") != std::string::npos);
+}
+
+TEST_CASE("train: what is wrong is named, and no file is left") {
+  const Setting s;
+  const auto refused = [&](const ToolResult& result, const std::string& text) {
+    CHECK(is_one_error({result.exit_code, result.out, result.err.substr(result.err.find("error:"))}, text));
+    CHECK_FALSE(std::filesystem::exists(s.tuned));
+  };
+  Tensor labels = s.points.labels;
+  labels.set_integer(41, 3);
+  refused(s.train({}, "", s.save("bad.npy", labels)), "the label at [41] is 3, expected 0 to 2 of 3 classes");
+  Tensor x = s.points.x;
+  x.set_real(17, NAN);
+  refused(s.train({}, "x=" + s.save("nan.npy", x)), "nan.npy: input \"x\"");
+  refused(s.train({}, "z=" + s.x), "--data z: the model has no such input, expected data for x");
+  refused(s.train({}, "x=" + s.save("wide.npy", Tensor(DType::f32, {90, 4}))), "got f32[90,4], expected f32[N,2]");
+  refused(s.train({}, "x=" + s.save("few.npy", Tensor(DType::f32, {80, 2}))), "expected 80");
+  refused(s.train({}, "x=" + s.path("none.npy")), "none.npy: no such file");
+  refused(s.train({"--output", "z"}), "has no output \"z\", expected one of y");
+  refused(s.train({"--train-only", "q*"}), "--train-only \"q*\": no initializer of floats is called so");
+  refused(s.train({"--zero", "q"}), "--zero q: the model has no such input");
+  refused(s.train({"--axis", "x=2"}), "expected an axis from -2 to 1");
+  refused(s.train({"--report", s.path("no/r.html")}), "no/r.html: cannot be written");
+  refused(s.train({"--plot", s.tuned}), "is to be written twice");
+  refused(s.train({"--lr", "1e30", "--optimizer", "sgd"}), "lower the learning rate");
+  const std::vector<std::string> base = {"train", s.model, "--data", "x=" + s.x, "--target", s.y};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return run_seqc(more);
+  };
+  refused(with({"-o", s.tuned, "--loss", "sigmoid-cross-entropy"}),
+          "ends in a softmax; use --loss softmax-cross-entropy");
+  refused(with({"-o", s.path("no/t.onnx"), "--loss", "mse"}), "no/t.onnx: cannot be written");
+  CHECK(with({"-o", s.tuned, "--loss", "hinge"}).exit_code == 2);
+  CHECK(with({"-o", s.tuned, "--loss", "mse", "--optimizer", "lion"}).exit_code == 2);
+  CHECK(with({"-o", s.tuned, "--loss", "mse", "--schedule", "linear"}).exit_code == 2);
+  CHECK(with({"--loss", "mse"}).exit_code == 2);
+  CHECK(run_seqc({"train", "--help"}).out.find("--validation-split") != std::string::npos);
+}
+
+TEST_SUITE_END();
