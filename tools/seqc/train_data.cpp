@@ -214,6 +214,11 @@ class Loader {
     try {
       Examples examples = fitted(port, from, taken);
       check_values(port, examples.values);
+      const int64_t count = examples.values.shape()[static_cast<size_t>(examples.axis)];
+      if (!data.inputs().empty() && count != data.size())
+        fail(ErrorKind::BadInput, "{} has {} examples along axis {}, expected {} as \"{}\" has{}", label_of(port),
+             count, examples.axis, data.size(), data.inputs().front(),
+             a_.examples_first ? "" : "; --examples-first takes files whose first axis counts them");
       data.add(port.name, examples.values, {.example_axis = examples.axis, .batch_axis = port.batch_axis});
     } catch (const Error& error) {
       const std::string_view message = error.what();
@@ -283,9 +288,14 @@ class Loader {
     return shape;
   }
 
+  /// What messages call it.
+  std::string label_of(const TrainPort& port) const {
+    return &port == &m_.target ? fmt::format("target of output \"{}\"", m_.output)
+                               : fmt::format("input \"{}\"", port.name);
+  }
+
   [[noreturn]] void refuse_shape(const TrainPort& port, const ir::Shape& layout, const Tensor& got) const {
-    fail(ErrorKind::BadInput, "{} \"{}\": got {}, expected {}{}", &port == &m_.target ? "target of output" : "input",
-         &port == &m_.target ? m_.output : port.name, got.type_str(), expected_text(port, layout),
+    fail(ErrorKind::BadInput, "{}: got {}, expected {}{}", label_of(port), got.type_str(), expected_text(port, layout),
          a_.examples_first || got.rank() < 2 ? "" : "; --examples-first takes files whose first axis counts them");
   }
 
