@@ -6,8 +6,8 @@
 #include <set>
 
 #include "frontend/dsl/losses.h"
+#include "ir/clone.h"
 #include "ir/error.h"
-#include "passes/copy.h"
 #include "passes/pass.h"
 #include "runtime/training/step.h"
 #include "tools/seqc/train_axes.h"
@@ -211,7 +211,7 @@ TrainModel prepare_train_model(const TrainArguments& a) {
   TrainModel m;
   m.whole = import_trainable(a);
   m.output = chosen_output(*m.whole, a);
-  m.training = passes::copy_of(*m.whole);
+  m.training = ir::clone(*m.whole);
   Function& f = *m.training;
   const auto at = std::find(f.output_names.begin(), f.output_names.end(), m.output) - f.output_names.begin();
   Value* output = f.body().terminator()->operand(static_cast<size_t>(at));
@@ -251,7 +251,7 @@ TrainModel prepare_train_model(const TrainArguments& a) {
 
 std::unique_ptr<Function> predictor(const Function& model, const std::string& output,
                                     const std::map<std::string, ir::Tensor>& weights) {
-  auto result = passes::copy_of(model);
+  auto result = ir::clone(model);
   for (Value* parameter : result->parameters())
     if (const auto it = weights.find(parameter->name()); it != weights.end())
       result->make_parameter(parameter, it->second);

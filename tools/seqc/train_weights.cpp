@@ -78,6 +78,10 @@ std::set<std::string> chosen(const std::vector<Weight>& weights, const TrainArgu
       if (::fnmatch(pattern.c_str(), weight.name.c_str(), 0) != 0) continue;
       // A pattern means weights; a name means what it says.
       const bool exact = pattern == weight.name;
+      if (exact && weight.shape.empty())
+        fail(ErrorKind::BadInput,
+             "{}: --train-only \"{}\": it is a single number, expected a weight of one dim or more", arguments.model,
+             pattern);
       if (!exact && !is_weight(weight)) continue;
       names.insert(weight.name);
       found = true;
@@ -111,17 +115,18 @@ std::unique_ptr<ir::Function> import_trainable(const TrainArguments& arguments) 
                                   .input_values = compile.input_values,
                                   .sequence_lengths = compile.sequence_lengths,
                                   .optionals = compile.optionals};
-  options.parameters = chosen(frontend::list_weights(arguments.model), arguments);
+  std::set<std::string> names = chosen(frontend::list_weights(arguments.model), arguments);
+  options.trainable = [&names](const std::string& name) { return names.contains(name); };
   for (;;) {
     try {
       return frontend::import_model(arguments.model, options);
     } catch (const Error& error) {
-      const auto name = asked_for(options.parameters, error);
-      if (name == options.parameters.end()) throw;
+      const auto name = asked_for(names, error);
+      if (name == names.end()) throw;
       if (!arguments.train_only.empty())
         fail(ErrorKind::BadInput, "{}: --train-only: the model's structure depends on \"{}\", which cannot be trained",
              arguments.model, *name);
-      options.parameters.erase(name);
+      names.erase(name);
     }
   }
 }
