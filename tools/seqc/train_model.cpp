@@ -157,6 +157,12 @@ class LossWriter {
            "sigmoid-cross-entropy for a number an example",
            a_.loss_name, m_.output, logits->type().str());
     m_.classes = logits->shape().back().constant();
+    if (m_.classes < 2)
+      fail(
+          ErrorKind::BadInput,
+          "--loss {}: output \"{}\" is {}, expected two classes or more along its last axis; use sigmoid-cross-entropy "
+          "for yes or no, mse for numbers",
+          a_.loss_name, m_.output, logits->type().str());
     m_.target.type = {DType::i64, {logits->shape().begin(), logits->shape().end() - 1}};
   }
 
