@@ -63,6 +63,26 @@ void rows(Task& task) {
   task.model.output("loss", dsl::softmax_cross_entropy(dsl::dense_parameters(task.model, "dense", 128, 10)(y), target));
 }
 
+/// The same task with a cell that nobody ships: a memory with coupled gates, and a slow one that follows it.
+void own_cell(Task& task) {
+  const Var x = input(task, "x", numbers({28, 128, 28}, 2)), target = input(task, "target", classes({128}, 10, 3));
+  const dsl::Gate forget = dsl::gate_parameters(task.model, "forget", 28, 128, 1.0),
+                  cell = dsl::gate_parameters(task.model, "cell", 28, 128),
+                  output = dsl::gate_parameters(task.model, "output", 28, 128);
+  const Var follow = task.model.parameter("follow", {128}, dsl::Init::constant(2.0)), stay = sigmoid(follow);
+  const auto step = [&](const Var& in, const dsl::Vars& states) -> dsl::Step {
+    const auto gate = [&](const dsl::Gate& g) { return linear(in, g.w, g.b) + linear(states[0], g.r); };
+    const Var f = sigmoid(gate(forget));
+    const Var fast = f * states[1] + (1.0 - f) * tanh(gate(cell));
+    const Var slow = stay * states[2] + (1.0 - stay) * fast;
+    const Var h = sigmoid(gate(output)) * tanh(fast + slow);
+    return {{h, fast, slow}, {h}};
+  };
+  const Var zero = dsl::zeros_like_rows(x, 128);
+  const Var y = dsl::scan(step, x, {zero, zero, zero}).states[0];
+  task.model.output("loss", dsl::softmax_cross_entropy(dsl::dense_parameters(task.model, "dense", 128, 10)(y), target));
+}
+
 /// Reviews of 200 words, good or bad.
 void sentiment(Task& task) {
   const Var x = input(task, "x", classes({200, 64}, 10'000, 2)), target = input(task, "target", numbers({64, 1}, 3));
@@ -84,6 +104,7 @@ void build(Task& task, const std::string& name) {
   if (name == "rows") return rows(task);
   if (name == "sentiment") return sentiment(task);
   if (name == "letters") return letters(task);
+  if (name == "own_cell") return own_cell(task);
   throw std::runtime_error(name + ": no such model");
 }
 
@@ -94,7 +115,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 4) throw std::runtime_error("usage: bench_training rows|sentiment|letters THREADS FOLDER");
+  if (argc != 4) throw std::runtime_error("usage: bench_training rows|sentiment|letters|own_cell THREADS FOLDER");
   const std::string folder = argv[3];
   const int threads = std::stoi(argv[2]);
   Task task;
