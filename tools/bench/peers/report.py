@@ -66,6 +66,13 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
 
 
+def family(row):
+    """What a row counts to: whole models, and other numbers than the peers', stand apart."""
+    if row["kind"] == "model":
+        return "models"
+    return "compressed weights" if row.get("config", {}).get("compressed") else "all cells"
+
+
 def summary(rows):
     """Geometric means of all ratios, by threads and by kind of cell."""
     lines = ["| rows | threads | count | " + " | ".join(f"{name}/seqc" for name in ENGINES.values() if name != "seqc") +
@@ -73,7 +80,7 @@ def summary(rows):
     groups = {}
     for row in rows:
         if best_ratio(row):
-            groups.setdefault(("models" if row["kind"] == "model" else "all cells", row["threads"]), []).append(row)
+            groups.setdefault((family(row), row["threads"]), []).append(row)
             if row["kind"] != "model":
                 groups.setdefault((row["kind"], row["threads"]), []).append(row)
     for (name, threads), group in groups.items():
