@@ -4,15 +4,14 @@
 // Then prints a line of JSON that describes the step, and for each line "N" that it reads {"seconds": s, "loss": l}.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <exception>
-#include <iostream>
 #include <random>
 
 #include "frontend/dsl/dsl.h"
 #include "runtime/cost.h"
 #include "runtime/npy.h"
 #include "runtime/training/trainer.h"
+#include "tools/bench/training/turns.h"
 #include "tools/limit/peaks.h"
 
 using namespace seqc;
@@ -108,10 +107,6 @@ void build(Task& task, const std::string& name) {
   throw std::runtime_error(name + ": no such model");
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -125,7 +120,7 @@ int main(int argc, char** argv) try {
   training::Trainer trainer(
       *module->functions[0],
       {.optimizer = training::adam(1e-3), .clip = training::by_global_norm(5), .threads = threads});
-  const double compile = seconds_since(start);
+  const double compile = bench::seconds_since(start);
   trainer.save(folder + "/start.npz");
   for (const auto& [name, value] : task.batch) runtime::save_npy(folder + "/" + name + ".npy", value);
 
@@ -138,7 +133,7 @@ int main(int argc, char** argv) try {
     const auto begin = std::chrono::steady_clock::now();
     double loss = 0;
     for (int i = 0; i < steps; ++i) loss = trainer.step(task.batch).metrics.at("loss");
-    fmt::print("{{\"seconds\": {}, \"loss\": {}}}\n", seconds_since(begin), loss);
+    fmt::print("{{\"seconds\": {}, \"loss\": {}}}\n", bench::seconds_since(begin), loss);
     std::fflush(stdout);
   }
   return 0;

@@ -9,43 +9,29 @@ speed that this machine reaches with both operands in its nearest cache. PyTorch
 OpenBLAS (libopenblas0-openmp): with the plain libblas3, which it comes with, it is about ten times slower.
 """
 import argparse
-import glob
 import json
 import math
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy
 
+import apart
+
 MODELS = ("rows", "sentiment", "letters", "own_cell")
 
 
-class Seqc:
+class Seqc(apart.Program):
     def __init__(self, program, model, threads, folder):
-        self.process = subprocess.Popen([program, model, str(threads), folder], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        super().__init__([program, model, threads, folder])
         self.facts = self.answer()
 
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("bench_training ended early")
-        return json.loads(line)
-
     def steps(self, count):
-        self.process.stdin.write(f"{count}\n")
-        self.process.stdin.flush()
-        said = self.answer()
+        said = self.turn(count)
         return said["seconds"] / count, said["loss"]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def torch_lstm(torch, start, name):
@@ -142,21 +128,9 @@ def measure(program, model, threads, rounds, turn):
     }
 
 
-def measure_apart(arguments, model, threads):
-    """`measure` in a process of its own: a BLAS takes its number of threads from the environment when it is loaded.
-
-    Of several BLAS libraries PyTorch gets the OpenBLAS that shares its OpenMP threads, not one whose own threads get in their way.
-    """
-    environment = {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL", "BLIS")}}
-    environment["LD_LIBRARY_PATH"] = ":".join(glob.glob("/usr/lib/*/openblas-openmp") + [os.environ.get("LD_LIBRARY_PATH", "")])
-    command = [sys.executable, __file__, "--one", "--program", arguments.program, "--models", model, "--threads", str(threads),
-               "--rounds", str(arguments.rounds), "--turn", str(arguments.turn)]
-    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default="build/release/bench_training", help="the seqc side")
+    parser.add_argument("--build", type=pathlib.Path, default="build/release", help="where the programs are")
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=9)
@@ -165,13 +139,14 @@ def main():
     parser.add_argument("--one", action="store_true", help="measure here, and print JSON: what a row's process is started with")
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.program, arguments.models[0], arguments.threads[0], arguments.rounds, arguments.turn)))
+        print(json.dumps(measure(arguments.build / "bench_training", arguments.models[0], arguments.threads[0], arguments.rounds, arguments.turn)))
         return
     rows = []
     print("| model | threads | PyTorch ms | seqc ms | PyTorch/seqc | bound/seqc | compiled in ms |\n|---|---|---|---|---|---|---|")
     for threads in arguments.threads:
         for model in arguments.models:
-            row = measure_apart(arguments, model, threads)
+            row = apart.run([sys.executable, __file__, "--one", "--build", arguments.build, "--models", model, "--threads", threads,
+                             "--rounds", arguments.rounds, "--turn", arguments.turn], threads)
             rows.append(row)
             low, high = row["quartiles"]
             known = math.isfinite(row["ratio"])
