@@ -52,6 +52,11 @@ void Follow::after_batch(const BatchReport& report) {
         std::make_unique<Progress>(fmt::format("epoch {}/{}", report.epoch + 1, epochs_), report.batches, output_);
     epoch_ = report.epoch;
   }
+  if (report.batch == 0)
+    first_batch_ = output_.now();
+  else if (first_batch_ && report.batch + 1 == report.batches)
+    epoch_seconds_.push_back(std::chrono::duration<double>(output_.now() - *first_batch_).count() *
+                             static_cast<double>(report.batches) / static_cast<double>(report.batches - 1));
   Progress::Values shown;
   append(shown, report.metrics);
   progress_->update(report.batch + 1, shown);

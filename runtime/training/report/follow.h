@@ -1,9 +1,11 @@
 /// Shows and keeps how training goes: a progress line for each epoch, and a history.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/training/report/history.h"
 #include "runtime/training/report/progress.h"
@@ -18,7 +20,8 @@ namespace seqc::training {
 ///
 /// Every batch is a line of the part "train" (its metrics and the gradient's norm), every epoch one of the part
 /// "validation". After a run that was interrupted the file goes on where the checkpoint stands. What `options` call after
-/// batches and epochs is still called. Of several ranks the first one writes the file. Must live as long as training goes on; errors are those of History.
+/// batches and epochs is still called. Of several ranks the first one writes the file. Must live as long as training
+/// goes on; errors are those of History.
 class Follow {
  public:
   /// Without a file the history is kept in memory; of a run that was resumed it then lacks the batches before.
@@ -28,6 +31,9 @@ class Follow {
   Follow& operator=(const Follow&) = delete;
 
   const History& history();
+  /// How long the batches of each epoch took that was trained here from its beginning, without what comes between epochs
+  /// (validation, checkpoints). Measured from the end of the first batch, so that epochs of one batch are left out.
+  const std::vector<double>& epoch_seconds() const { return epoch_seconds_; }
 
  private:
   void open(int64_t steps);
@@ -41,7 +47,9 @@ class Follow {
   int64_t epochs_;
   std::optional<History> history_;
   std::unique_ptr<Progress> progress_;
-  int64_t epoch_ = -1;  ///< that the progress line is about
+  int64_t epoch_ = -1;                                   ///< that the progress line is about
+  std::optional<std::chrono::nanoseconds> first_batch_;  ///< when that of this epoch was done
+  std::vector<double> epoch_seconds_;
 };
 
 }  // namespace seqc::training

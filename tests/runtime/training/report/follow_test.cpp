@@ -92,3 +92,24 @@ TEST_CASE("follow: a run that was stopped and goes on has the same history") {
       CHECK(runtime::read_file(folder.path(name + "/h.jsonl")) == whole);
     }
 }
+
+TEST_CASE("follow: how long the batches of whole epochs took") {
+  const Batches train = line_data(18), test = line_data(7);
+  const auto seconds = [&](int64_t skipped) {
+    std::chrono::nanoseconds now{0};
+    Trainer trainer(*test::linear_model(), {.optimizer = sgd(0.1)});
+    TrainOptions options{.epochs = 3, .validation = test.get()};
+    options.on_batch = [&](const BatchReport&) { return now += std::chrono::seconds(2), true; };
+    options.on_epoch = [&](const EpochReport&) { return now += std::chrono::seconds(100), true; };
+    Follow follow(trainer, options, "",
+                  {.write = [](const std::string&) {}, .columns = [] { return 0; }, .now = [&] { return now; }});
+    if (skipped > 0) {  // as after a resumption
+      const auto followed = options.on_batch;
+      options.on_batch = [=](const BatchReport& report) { return report.step <= skipped || followed(report); };
+    }
+    trainer.train(*train, options);
+    return follow.epoch_seconds();
+  };
+  CHECK(seconds(0) == std::vector<double>{10, 10, 10});
+  CHECK(seconds(2) == std::vector<double>{10, 10});
+}

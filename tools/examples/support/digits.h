@@ -1,0 +1,33 @@
+/// Pictures of handwritten digits: MNIST from its files, or others like them that are drawn here.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/training/data/dataset.h"
+
+namespace seqc::examples {
+
+inline constexpr int64_t kDigitSide = 28;
+
+/// x: f32[28,N,28], the rows of each picture from 0 (paper) to 1 (ink); label: i64[N].
+struct Digits {
+  training::Dataset train, test;
+};
+
+/// The four files of MNIST in that folder (gzipped or not), or without one 3,000 digits to train and 600 to test that
+/// are drawn as strokes, each in a hand of its own. Throws Error(BadInput) naming what is missing.
+Digits load_digits(const std::string& folder);
+
+/// f32[count,28,28] and i64[count]: pictures that `seed` decides.
+struct DrawnDigits {
+  ir::Tensor pictures, labels;
+};
+DrawnDigits draw_digits(int64_t count, uint64_t seed);
+
+/// Pictures side by side as text: x f32[28,N,28], those of the given rows with a line of text below each.
+std::string show_digits(const ir::Tensor& x, const std::vector<std::string>& below);
+
+}  // namespace seqc::examples
