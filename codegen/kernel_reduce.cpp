@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "codegen/kernel_llvm.h"
@@ -111,14 +112,51 @@ class ReduceKernel {
       });
       return;
     }
-    const int64_t lanes = point_.lanes;
-    lane_loop(e_, domain[depth], begin, end, lanes, [&](llvm::Value* i, llvm::Value* mask) {
+    // Several vectors at a time, so that sums need not wait for each other and rows are read in longer pieces, then one.
+    const int64_t lanes = point_.lanes, at_once = kChains * lanes;
+    const auto vectors = [&](llvm::Value* i, llvm::Value* mask, int64_t count) {
       point_.variables[depth] = i;
       point_.lane_variable = static_cast<int>(depth);
       point_.lanes = lanes;
       point_.mask = mask;
-      element();
-    });
+      columns(depth, count);
+    };
+    if (!domain[depth].is_constant() || domain[depth].constant() >= at_once) {
+      llvm::Value* rest = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(at_once)));
+      e_.loop(begin, rest, at_once, [&](llvm::Value* i) { vectors(i, nullptr, kChains); });
+      begin = rest;
+    }
+    lane_loop(e_, domain[depth], begin, end, lanes, [&](llvm::Value* i, llvm::Value* mask) { vectors(i, mask, 1); });
+  }
+
+  /// `count` vectors of the result, side by side along its last dim.
+  void columns(size_t last, int64_t count) {
+    const LoopPoint outside = point_;
+    const auto at = [&](int64_t c) { return e_.add(outside.variables[last], e_.i64(c * outside.lanes)); };
+    Emitter::Carried sums(static_cast<size_t>(count), neutral_element(e_, kind_, type_, outside.lanes));
+    const std::function<Emitter::Carried(size_t, Emitter::Carried)> loops = [&](size_t depth, Emitter::Carried before) {
+      if (depth < reduced_sizes_.size()) {
+        return e_.loop(e_.i64(0), f_.dim(reduced_sizes_[depth]), 1, before,
+                       [&](llvm::Value* i, const Emitter::Carried& carried) {
+                         point_.variables[kept_ + depth] = i;
+                         return loops(depth + 1, carried);
+                       });
+      }
+      for (int64_t c = 0; c < count; ++c) {
+        point_.variables[last] = at(c);
+        Evaluator evaluate(f_, point_);
+        llvm::Value*& sum = before[static_cast<size_t>(c)];
+        sum = combine(e_, kind_, type_, sum, evaluate.value(reduce_->operand(0), operand_at_));
+      }
+      return before;
+    };
+    sums = loops(0, std::move(sums));
+    for (int64_t c = 0; c < count; ++c) {
+      point_ = outside;
+      point_.variables[last] = at(c);
+      epilogue(sums[static_cast<size_t>(c)]);
+    }
+    point_ = outside;
   }
 
   size_t split() const {
@@ -128,18 +166,18 @@ class ReduceKernel {
     return at;
   }
 
-  /// One element (or one vector) of the result: reduce, then the epilogue.
+  /// One element of the result: reduce, then the epilogue.
   void element() {
     const LoopPoint outside = point_;
-    llvm::Value* result = nullptr;
-    if (across_) {
-      const int64_t lanes = choose_lanes(e_.machine, reduced_sizes_.back());
-      result = fold_lanes(reduced_loops(0, neutral_element(e_, kind_, type_, lanes), lanes), lanes);
-    } else {
-      result = reduced_loops(0, neutral_element(e_, kind_, type_, point_.lanes), 1);
-    }
+    const int64_t lanes = across_ ? choose_lanes(e_.machine, reduced_sizes_.back()) : 1;
+    llvm::Value* result = reduced_loops(0, neutral_element(e_, kind_, type_, lanes), lanes);
+    if (across_) result = fold_lanes(result, lanes);
     point_ = outside;
-    LoopPoint point = outside;
+    epilogue(result);
+  }
+
+  void epilogue(llvm::Value* result) {
+    LoopPoint point = point_;
     point.variables.resize(kept_);
     Evaluator evaluate(f_, point);
     evaluate.bind(reduce_->result(), identity_coordinates(kept_), result);

@@ -35,7 +35,7 @@ class ScanGradient {
         captures_(varying_captures(sweep, op)),
         draft_(b_.block().create(Opcode::Scan, {}, op->attr())),
         body_(draft_->add_region()),
-        step_outputs_(body_, scan_.length()) {
+        step_outputs_(body_, scan_.length(), sweep.policy()) {
     find_active_carries();
     clone_step();
     sweep_step();

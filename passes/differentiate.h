@@ -18,8 +18,9 @@ struct GradientOptions {
   /// arithmetic is done again instead; if that is too much still, the scan is cut into segments of which only the first
   /// states are kept, and each segment runs again before the gradient passes through it.
   int64_t max_saved_bytes = -1;
-  /// Sizes to reckon with for named dims where the limit asks for numbers (128 for those not listed). The gradient is right
-  /// for any size.
+  /// Sizes to reckon with for named dims: where the limit asks for numbers (128 for those not listed), and where sums over
+  /// the steps of a scan stay in its steps, because those are known to have many rows: what a step has just made is in cache
+  /// then. The gradient is right for any size.
   std::map<std::string, int64_t> expected_dims = {};
   /// Where all uses of a value are gathers along its first axis, its gradient is given as rows and their indices.
   bool sparse_rows = false;

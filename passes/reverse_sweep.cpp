@@ -21,6 +21,13 @@ double SavePolicy::size(const Dim& dim) const {
   return static_cast<double>(std::max<int64_t>(dim.evaluate(values), 0));
 }
 
+bool SavePolicy::is_at_least(const Dim& dim, double least) const {
+  std::set<std::string> names;
+  dim.collect_symbols(names);
+  const auto is_expected = [&](const std::string& name) { return expected_dims.contains(name); };
+  return std::all_of(names.begin(), names.end(), is_expected) && size(dim) >= least;
+}
+
 double SavePolicy::bytes(const Value* value) const {
   auto total = static_cast<double>(size_of(value->dtype()));
   for (const Dim& dim : value->shape()) total *= size(dim);

@@ -19,6 +19,8 @@ struct SavePolicy {
   /// Bytes of a value with expected sizes for named dims.
   double bytes(const ir::Value* value) const;
   double size(const ir::Dim& dim) const;
+  /// Whether the dim's size is at least that much, as far as its names have expected sizes: otherwise not.
+  bool is_at_least(const ir::Dim& dim, double least) const;
 };
 
 using ValueSet = std::unordered_set<const ir::Value*>;

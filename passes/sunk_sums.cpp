@@ -27,6 +27,23 @@ namespace {
 
 using Stacked = std::vector<Value*>;
 
+/// Rows of a step from which on a product by weights, and a sum over the rows, are as fast in the step as outside.
+constexpr double kManyRows = 32;
+/// The same for products that add up over the rows; a sum of that many bytes stays in cache from step to step.
+constexpr double kManyRowsToSum = 64, kSmallSum = 128 << 10;
+
+/// The elements of a contraction's dims of these labels.
+Dim count(const Op& contract, const ContractSpec& spec, const std::string& labels) {
+  Dim result(1);
+  for (size_t side = 0; side < 2; ++side) {
+    const std::string& from = side == 0 ? spec.lhs : spec.rhs;
+    for (size_t i = 0; i < from.size(); ++i)
+      if (labels.find(from[i]) != std::string::npos && (side == 0 || spec.lhs.find(from[i]) == std::string::npos))
+        result = result * contract.operand(side)->shape()[i];
+  }
+  return result;
+}
+
 /// A label that the spec does not use, for the steps.
 std::string step_label(const ContractSpec& spec) { return {unused_label(spec.str(), 't')}; }
 
@@ -55,6 +72,9 @@ std::optional<StepOutputs::Sum> StepOutputs::sum(Value* value, bool only_emitted
     case Opcode::Reduce: {
       const auto& attr = op->as<ReduceAttr>();
       if (!only_emitted || attr.kind != ReduceKind::Sum || !is_emitted(op->operand(0))) return std::nullopt;
+      Dim rows(1);
+      for (const int64_t axis : attr.axes) rows = rows * op->operand(0)->shape()[static_cast<size_t>(axis)];
+      if (policy_.is_at_least(rows, kManyRows)) return std::nullopt;
       std::vector<int64_t> axes = {0};
       for (const int64_t axis : attr.axes) axes.push_back(axis + 1);
       return [axes, place = emit(op->operand(0))](Builder& b, const Stacked& stacked) {
@@ -70,6 +90,8 @@ std::optional<StepOutputs::Sum> StepOutputs::sum_of_products(const Op& op, bool 
   if (only_emitted || op.result_count() != 1 || !is_of_step(op.operand(0)) || !is_of_step(op.operand(1)))
     return std::nullopt;
   const ContractSpec spec = parse_contract_spec(op.as<ContractAttr>().spec);
+  if (policy_.is_at_least(count(op, spec, spec.summed), kManyRowsToSum) && policy_.bytes(op.result()) <= kSmallSum)
+    return std::nullopt;
   const size_t x = emit(op.operand(0)), w = emit(op.operand(1));
   return [spec, x, w](Builder& b, const Stacked& stacked) {
     const std::string step = step_label(spec);
@@ -98,7 +120,7 @@ std::optional<StepOutputs::Sum> StepOutputs::all_steps(Value* value) {
   const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   const std::string step = step_label(spec), out = "->" + step + spec.out;
   Value *x = op->operand(0), *w = op->operand(1);
-  if (is_emitted(x) && !is_of_step(w))
+  if (is_emitted(x) && !is_of_step(w) && !policy_.is_at_least(count(*op, spec, spec.rows), kManyRows))
     return [text = step + spec.lhs + "," + spec.rhs + out, place = emit(x), w](Builder& b, const Stacked& stacked) {
       return b.contract(text, stacked[place], w);
     };

@@ -13,15 +13,17 @@ namespace seqc::passes {
 class StepOutputs {
  public:
   /// `body` holds the step's ops.
-  StepOutputs(const ir::Block& body, ir::Dim steps) : body_(body), steps_(std::move(steps)) {}
+  StepOutputs(const ir::Block& body, ir::Dim steps, const SavePolicy& policy)
+      : body_(body), steps_(std::move(steps)), policy_(policy) {}
 
   /// A value computed after the scan, of what is emitted: the values of all steps, with the steps in front.
   using Sum = std::function<ir::Value*(ir::Builder&, const std::vector<ir::Value*>& stacked)>;
 
   /// The sum of `value` over all steps, if it is better taken outside: products of two of the step's values and rows added
-  /// to zeros; or, with `only_emitted`, sums of what is emitted anyway. Emits what that needs.
+  /// to zeros; or, with `only_emitted`, sums of what is emitted anyway. Emits what that needs. Where a step is known to have
+  /// many rows, what it just made is in cache, and small sums are better carried.
   std::optional<Sum> sum(ir::Value* value, bool only_emitted);
-  /// A product of what is emitted anyway with what is the same in each step: all steps of it.
+  /// A product of what is emitted anyway with what is the same in each step: all steps of it, unless a step is known to have many rows.
   std::optional<Sum> all_steps(ir::Value* value);
 
   /// The place of a value among those emitted.
@@ -36,6 +38,7 @@ class StepOutputs {
 
   const ir::Block& body_;
   ir::Dim steps_;
+  const SavePolicy& policy_;
   std::vector<ir::Value*> emitted_;
 };
 

@@ -105,6 +105,33 @@ TEST_CASE("differentiate: the step back multiplies no more than its own products
   CHECK(scans[0]->as<ir::ScanAttr>().reverse != scans[1]->as<ir::ScanAttr>().reverse);
 }
 
+TEST_CASE("differentiate: what many rows of a step add up stays in the step, if it is small") {
+  const passes::GradientOptions many{.expected_dims = {{"N", 128}}};
+  for (const test::RecurrentKind kind : test::kRecurrentKinds)
+    for (const bool ragged : {false, true}) {
+      CAPTURE(static_cast<int>(kind));
+      CAPTURE(ragged);
+      const auto module = test::recurrent_layer(kind, test::Direction::Both, ragged);
+      const ir::Function& f = *module->functions[0];
+      CHECK(test::worst_gradient(f, {.given = test::recurrent_inputs(f, {{"T", 4}, {"N", 3}}, 7)}, many) < kBound);
+    }
+  const auto outside = [](int64_t hidden, int64_t rows) {
+    dsl::Model model("layer");
+    const Var x = model.input("x", DType::f32, {Dim::symbol("T"), Dim::symbol("N"), 3});
+    const Var zero = dsl::zeros_like_rows(x, hidden);
+    const Var y = dsl::scan(dsl::lstm_parameters(model, "lstm", 3, hidden), x, {zero, zero}).outputs[0];
+    model.output("loss", test::total(y * y));
+    const auto module = model.finish(/*trainable=*/true);
+    const auto backward = test::with_gradients(*module->functions[0], {.expected_dims = {{"N", rows}}});
+    int64_t products = 0;
+    for (const ir::Op* op : backward->body().op_list()) products += op->code() == ir::Opcode::Contract;
+    return products;
+  };
+  CHECK(outside(128, 128) == 0);
+  CHECK(outside(256, 128) == 4);  // by the recurrent weights: sums of 256 KiB each
+  CHECK(outside(128, 16) == 12);  // by both weights and by the input
+}
+
 TEST_SUITE_END();
 
 }  // namespace
