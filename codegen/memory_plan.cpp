@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ir/error.h"
+#include "ir/kept_states.h"
 #include "ir/named_dims.h"
 #include "runtime/seqc.h"
 
@@ -13,11 +14,6 @@ namespace {
 using namespace ir;
 
 bool is_view(const Op& op) { return op.code() == Opcode::Reshape || op.code() == Opcode::Slice; }
-
-Value* strip_reshapes(Value* value) {
-  while (value->op() && value->op()->code() == Opcode::Reshape) value = value->op()->operand(0);
-  return value;
-}
 
 bool is_loop(const Op& op) { return op.code() == Opcode::Scan || op.code() == Opcode::Loop; }
 
@@ -38,7 +34,12 @@ struct Request {
 
 class Planner {
  public:
-  explicit Planner(const Function& function) : function_(function), bounds_(function) { number(function.body()); }
+  explicit Planner(const Function& function) : function_(function), bounds_(function) {
+    number(function.body());
+    walk(function.body(), [&](const Op* op) {
+      if (op->code() == Opcode::Scan) plan_kept_states(*op);
+    });
+  }
 
   MemoryPlan run() {
     plan_block(function_.body());
@@ -125,6 +126,30 @@ class Planner {
     return 0;
   }
 
+  /// All values of a kept state share the slot of those before the steps.
+  void plan_kept_states(const Op& scan) {
+    const auto& attr = scan.as<ScanAttr>();
+    for (const KeptState& state : kept_states(scan)) {
+      const Value* initial = scan.operand(state.carry);
+      SEQC_CHECK(initial->op() && initial->op()->code() == Opcode::Kernel && initial->users().size() == 1,
+                 "memory: a state that is kept does not start with a copy of its own");
+      Type all = state.before->type();
+      all.shape[0] = bounds_.upper(all.shape)[0] + Dim(1);
+      for (size_t i = 1; i < all.shape.size(); ++i) all.shape[i] = bounds_.upper(state.before->shape())[i];
+      const Dim one = element_count(initial->shape());
+      const Dim first = attr.reverse ? attr.length * one : Dim(0);
+      kept_[initial] = {{.place = Place::Arena, .skip = first}, state.before};
+      kept_[state.before] = {{.place = Place::Arena, .skip = attr.reverse ? one : Dim(0)}, state.before};
+      if (state.after)
+        kept_[state.after] = {{.place = Place::Arena, .skip = attr.reverse ? Dim(0) : one}, state.before};
+      kept_[state.next] = {{.place = Place::ScanEmit, .owner = state.before, .shift = attr.reverse ? -1 : 1}, nullptr};
+      const Block& home = *scan.parent();
+      size_t dead = std::max({end_.at(&scan), last_use(state.before, home), last_use(scan.result(state.carry), home)});
+      if (state.after) dead = std::max(dead, last_use(state.after, home));
+      requests_.push_back({state.before, padded_bytes(all), begin_.at(initial->op()), dead, requests_.size()});
+    }
+  }
+
   // --- places -------------------------------------------------------------------------------------------------------
 
   void plan_block(const Block& block) {
@@ -139,6 +164,7 @@ class Planner {
   }
 
   void place(const Value* value, const Block& block) {
+    if (const auto it = kept_.find(value); it != kept_.end()) return set(value, it->second.storage);
     const Op& terminator = *block.terminator();
     const Op* parent = block.parent_op();
     std::optional<size_t> carried;
@@ -195,6 +221,8 @@ class Planner {
       slots[best].taken.emplace_back(request.begin, request.end);
       plan_.storage[request.value].slot = best;
     }
+    for (const auto& [value, kept] : kept_)
+      if (kept.slot_of) plan_.storage[value].slot = plan_.storage[kept.slot_of].slot;
     // Rows of several large values are used together: were they whole pages apart, they would fight for the same lines
     // of a first-level cache.
     constexpr int64_t kPage = 4096, kGap = 5 * SEQC_ALIGNMENT;
@@ -202,8 +230,15 @@ class Planner {
       if (!slot.is_constant() || slot.constant() >= kPage) slot = slot + Dim(kGap);
   }
 
+  /// A value of a kept state, and the one whose slot it shares.
+  struct Kept {
+    Storage storage;
+    const Value* slot_of;
+  };
+
   const Function& function_;
   const DimBounds bounds_;
+  std::map<const Value*, Kept> kept_;
   MemoryPlan plan_;
   size_t clock_ = 0;
   std::map<const Op*, size_t> begin_, end_;

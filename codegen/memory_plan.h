@@ -21,6 +21,8 @@ struct Storage {
   size_t slot = 0;                   ///< Arena, Alternate
   size_t index = 0;                  ///< Output
   const ir::Value* owner = nullptr;  ///< ScanEmit, IfResult
+  ir::Dim skip = 0;                  ///< Arena: elements of the slot in front of the value
+  int64_t shift = 0;                 ///< ScanEmit: of the element t + shift
 };
 
 struct MemoryPlan {

@@ -205,11 +205,13 @@ class BodyGenerator {
   llvm::Value* place(const ir::Value* value) {
     const Storage& storage = plan_.storage.at(value);
     switch (storage.place) {
-      case Place::Arena: return slot_pointer(storage.slot);
+      case Place::Arena:
+        return e_.element_address(slot_pointer(storage.slot), value->dtype(), e_.dim(storage.skip, symbols_));
       case Place::Output: return tensor_data(outputs_, storage.index);
       case Place::IfResult: return pointer(storage.owner);
       case Place::ScanEmit: {
-        llvm::Value* at = e_.mul(element_.at(value->op()->parent()), e_.dim(element_count(value->shape()), symbols_));
+        llvm::Value* element = e_.add(element_.at(value->op()->parent()), e_.i64(storage.shift));
+        llvm::Value* at = e_.mul(element, e_.dim(element_count(value->shape()), symbols_));
         return e_.element_address(pointer(storage.owner), value->dtype(), at);
       }
       case Place::Alternate: {

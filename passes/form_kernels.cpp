@@ -5,6 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/error.h"
+#include "ir/kept_states.h"
 #include "ir/named_dims.h"
 #include "passes/kernel_classes.h"
 #include "passes/pass.h"
@@ -399,9 +400,13 @@ void legalize_terminator(Block& block) {
   if (parent && parent->code() == Opcode::Loop) first_emitted = parent->operands().size() - 1;
   const bool in_loop = parent && (parent->code() == Opcode::Scan || parent->code() == Opcode::Loop);
   std::set<Value*> taken;
+  std::set<const Value*> kept;
+  if (parent && parent->code() == Opcode::Scan)
+    for (const KeptState& state : kept_states(*parent)) kept.insert(block.argument(state.carry));
   for (size_t i = 0; i < terminator->operands().size(); ++i) {
     if (i == first_emitted) taken.clear();
     Value* value = terminator->operand(i);
+    if (i >= first_emitted && kept.contains(value)) continue;
     Value* root = strip_reshapes(value);
     if (is_storable(root, block, !in_loop) && taken.insert(root).second) continue;
     if (parent && parent->code() == Opcode::Loop && i == 0) continue;  // the condition is read, not kept
@@ -416,9 +421,17 @@ void legalize_terminator(Block& block) {
   }
 }
 
+/// States that are kept start in an array of theirs.
+void copy_first_states(Op* scan) {
+  Builder b = Builder::before(scan);
+  b.set_location(scan->location());
+  for (const KeptState& state : kept_states(*scan)) scan->set_operand(state.carry, b.copy(scan->operand(state.carry)));
+}
+
 void form(Block& block, const std::map<std::string, Op*>& binders, bool& changed) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
+    if (op->code() == Opcode::Scan) copy_first_states(op);
     for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), binders, changed);
   }
   legalize_terminator(block);

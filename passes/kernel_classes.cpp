@@ -52,9 +52,4 @@ bool is_affine(const Op& op) {
   return op.code() == Opcode::Transpose || op.code() == Opcode::Broadcast || op.code() == Opcode::Slice;
 }
 
-Value* strip_reshapes(Value* value) {
-  while (value->op() && value->op()->code() == Opcode::Reshape) value = value->op()->operand(0);
-  return value;
-}
-
 }  // namespace seqc::passes

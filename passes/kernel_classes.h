@@ -18,7 +18,4 @@ KernelRole role(const ir::Op& op);
 /// Index ops whose result element addresses are an affine function of the result's indices.
 bool is_affine(const ir::Op& op);
 
-/// The value whose bytes a reshape (through any number of reshapes) shows.
-ir::Value* strip_reshapes(ir::Value* value);
-
 }  // namespace seqc::passes

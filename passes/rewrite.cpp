@@ -13,7 +13,8 @@ using namespace ir;
 bool is_terminator(const Op* op) { return op->code() == Opcode::Yield || op->code() == Opcode::Return; }
 
 bool is_splat(const Value* value, double number) {
-  while (const Op* broadcast = defining(value, Opcode::Broadcast)) value = broadcast->operand(0);
+  while (value->op() && (value->op()->code() == Opcode::Broadcast || value->op()->code() == Opcode::Reshape))
+    value = value->op()->operand(0);
   if (!value->is_constant()) return false;
   const Tensor& tensor = value->constant();
   if (tensor.count() == 0 || tensor.count() > 4096 || !is_arithmetic(tensor.dtype())) return false;

@@ -14,7 +14,7 @@ namespace seqc::passes {
 bool is_terminator(const ir::Op* op);
 
 /// True if `value` holds only elements with the same bits as `number`: a constant of at most 4096 elements (so that -0
-/// is not 0), or such a constant broadcast.
+/// is not 0), or such a constant broadcast and reshaped.
 bool is_splat(const ir::Value* value, double number);
 
 /// A constant of one element of any rank, or null.

@@ -1,0 +1,26 @@
+/// States that a scan carries and also emits, each as it is before its step: what a step back needs.
+#pragma once
+
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace seqc::ir {
+
+/// A carry whose values of all steps can lie in one array of an element more than there are steps: the first one, and
+/// behind it (for a reversed scan: before it) what each step computes. Then none of them is ever copied.
+struct KeptState {
+  size_t carry;
+  Value* before;           ///< the scan's result with the state before each step
+  Value* after = nullptr;  ///< the one with the state after each step, if that is emitted, too
+  Value* next;             ///< what computes the state in the step, without reshapes
+};
+
+/// Those of a scan. Not the states whose collection is a result of the function or of the enclosing block, which lives
+/// where somebody else decides.
+std::vector<KeptState> kept_states(const Op& scan);
+
+/// The value whose bytes a reshape (through any number of reshapes) shows.
+Value* strip_reshapes(Value* value);
+
+}  // namespace seqc::ir
