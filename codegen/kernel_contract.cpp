@@ -36,7 +36,7 @@ class ContractKernel {
     llvm::Value* list = nullptr;
   };
 
-  /// Contractions of which each goes on with the sums of the one before.
+  /// Contractions of which each goes on with the sums of the one before; the first may begin with sums from outside.
   using Chain = std::vector<Contraction>;
 
   void add_to_chains(Contraction c);
@@ -57,8 +57,16 @@ class ContractKernel {
   void depth_parts(const Chain& chain, const DepthPart& body);
   bool results_are_sums() const;
   void sums_in_results(const Rows& rows, const Rows& blocks);
-  void results_of_tile(size_t chain, const std::vector<llvm::Value*>& rows, llvm::Value* block,
-                       const std::function<Emitter::Carried(Emitter::Carried)>& change);
+  std::vector<const ir::Value*> results_of(const Chain& chain) const;
+  Emitter::Carried load_tile(const std::vector<const ir::Value*>& buffers, const std::vector<llvm::Value*>& rows,
+                             llvm::Value* block);
+  void store_tile(const Emitter::Carried& registers, const std::vector<const ir::Value*>& buffers,
+                  const std::vector<llvm::Value*>& rows, llvm::Value* block);
+  using AtRegister = std::function<void(const ir::Value* buffer, llvm::Value* address, llvm::Value* mask)>;
+  void tile_registers(const std::vector<const ir::Value*>& buffers, const std::vector<llvm::Value*>& rows,
+                      llvm::Value* block, const AtRegister& body);
+  static bool begins_with_sums(const Chain& chain) { return chain.front().op->operands().size() > 2; }
+  Emitter::Carried first_sums(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   Emitter::Carried accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   std::vector<llvm::Value*> row_numbers(const Rows& rows, llvm::Value* at, int64_t count);
   TileFrame tile_frame() const { return {f_, variables_, row_, columns_, lanes_, vectors_}; }
@@ -76,7 +84,7 @@ class ContractKernel {
   llvm::Value* column_mask(llvm::Value* first);
   int64_t tile_rows() const;
   int64_t chunk_rows() const;
-  int64_t tile_registers() const;
+  int64_t row_registers() const;
   int64_t longest_depth() const;
   bool cuts_depth() const;
   size_t registers_of(const Chain& chain) const { return static_cast<size_t>(chain.back().gates * vectors_); }
@@ -97,7 +105,7 @@ class ContractKernel {
 };
 
 void ContractKernel::add_to_chains(Contraction c) {
-  if (c.op->operands().size() == 2) {
+  if (c.op->operands().size() == 2 || !is_defined_inside(c.op->operand(2), f_.region())) {
     chains_.push_back({std::move(c)});
     return;
   }
@@ -205,7 +213,7 @@ void ContractKernel::tiles() {
     rows.end = e_.CreateSelect(by_rows, share.second, rows.end);
   }
   const Rows blocks_here{block_begin, block_end};
-  if (results_are_sums()) return sums_in_results(rows, blocks_here);
+  if (cuts_depth() && results_are_sums()) return sums_in_results(rows, blocks_here);
   row_chunks(rows, [&](const Rows& chunk) { blocks(chunk, blocks_here); });
 }
 
@@ -287,7 +295,7 @@ llvm::Value* ContractKernel::row_number(const Rows& rows, llvm::Value* at) {
 }
 
 /// Registers that one row of the widest contraction accumulates in.
-int64_t ContractKernel::tile_registers() const {
+int64_t ContractKernel::row_registers() const {
   size_t widest = 1;
   for (const Chain& chain : chains_) widest = std::max(widest, registers_of(chain));
   return static_cast<int64_t>(widest);
@@ -297,7 +305,7 @@ int64_t ContractKernel::tile_registers() const {
 /// of rows is cut into tiles of about equal size.
 int64_t ContractKernel::tile_rows() const {
   if (row_ < 0 || row_count_ == Dim(1)) return 1;
-  const int64_t most = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / (tile_registers() + 1));
+  const int64_t most = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / (row_registers() + 1));
   if (!row_count_.is_constant() || row_count_.constant() == 0 || mask_) return most;
   const int64_t count = (row_count_.constant() + most - 1) / most;
   return (row_count_.constant() + count - 1) / count;
@@ -350,19 +358,26 @@ void ContractKernel::sums_by_depth(const Chain& chain, const Rows& rows, llvm::V
   const auto registers = static_cast<int64_t>(registers_of(chain));
   llvm::Type* type = register_of(chain);
   const auto bytes = static_cast<int64_t>(e_.GetInsertBlock()->getModule()->getDataLayout().getTypeAllocSize(type));
-  llvm::Value* count = e_.mul(e_.CreateSub(rows.end, rows.begin), e_.i64(registers));
-  e_.CreateMemSet(sums, e_.getInt8(0), e_.mul(count, e_.i64(bytes)), llvm::Align(static_cast<uint64_t>(bytes)));
+  const auto address = [&](llvm::Value* at, size_t i) {  // of a register of the tile that begins there
+    llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
+    return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
+  };
+  if (begins_with_sums(chain)) {
+    row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
+      const auto first = first_sums(chain, row_numbers(rows, at, of_tile), block);
+      for (size_t i = 0; i < first.size(); ++i) e_.CreateStore(first[i], address(at, i));
+    });
+  } else {
+    llvm::Value* count = e_.mul(e_.CreateSub(rows.end, rows.begin), e_.i64(registers));
+    e_.CreateMemSet(sums, e_.getInt8(0), e_.mul(count, e_.i64(bytes)), llvm::Align(static_cast<uint64_t>(bytes)));
+  }
   depth_parts(chain, [&](const Contraction& c, llvm::Value* k, llvm::Value* end) {
     row_tiles(rows, [&](llvm::Value* at, int64_t of_tile) {
-      llvm::Value* first = e_.mul(e_.CreateSub(at, rows.begin), e_.i64(registers));
       llvm::Value* ahead = e_.CreateUDiv(e_.CreateSub(at, rows.begin), e_.i64(tile_rows()));
-      const auto address = [&](size_t i) {
-        return register_in(sums, chain, e_.add(first, e_.i64(static_cast<int64_t>(i))));
-      };
       Emitter::Carried before(static_cast<size_t>(of_tile * registers));
-      for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(i));
+      for (size_t i = 0; i < before.size(); ++i) before[i] = e_.CreateLoad(type, address(at, i));
       const auto after = add_products(tile_frame(), c, row_numbers(rows, at, of_tile), block, {k, end, ahead}, before);
-      for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(i));
+      for (size_t i = 0; i < after.size(); ++i) e_.CreateStore(after[i], address(at, i));
     });
   });
 }
@@ -376,10 +391,9 @@ void ContractKernel::depth_parts(const Chain& chain, const DepthPart& body) {
   }
 }
 
-/// Whether long sums are what the kernel writes, so that they can grow where they will stand. Then a part of the left-hand
-/// side is read once for all blocks of columns.
+/// Whether sums are what the kernel writes, with nothing to follow.
 bool ContractKernel::results_are_sums() const {
-  if (!cuts_depth() || mask_ || lanes_ == 1) return false;
+  if (mask_ || lanes_ == 1) return false;
   size_t results = 0;
   for (const Chain& chain : chains_) results += static_cast<size_t>(chain.back().gates);
   if (results != f_.yielded().size()) return false;
@@ -390,8 +404,10 @@ bool ContractKernel::results_are_sums() const {
   });
 }
 
+/// Long sums grow where they will stand. A part of the left-hand side is then read once for all blocks of columns.
 void ContractKernel::sums_in_results(const Rows& rows, const Rows& blocks) {
-  for (size_t chain = 0; chain < chains_.size(); ++chain) {
+  for (const Chain& chain : chains_) {
+    const auto results = results_of(chain);
     const auto tiles = [&](const std::function<void(const std::vector<llvm::Value*>&, llvm::Value*)>& body) {
       row_chunks(rows, [&](const Rows& chunk) {
         e_.loop(blocks.begin, blocks.end, 1, [&](llvm::Value* block) {
@@ -400,61 +416,87 @@ void ContractKernel::sums_in_results(const Rows& rows, const Rows& blocks) {
       });
     };
     tiles([&](const auto& numbers, llvm::Value* block) {
-      results_of_tile(chain, numbers, block, [](Emitter::Carried sums) {
-        for (llvm::Value*& sum : sums) sum = llvm::Constant::getNullValue(sum->getType());
-        return sums;
-      });
+      store_tile(first_sums(chain, numbers, block), results, numbers, block);
     });
-    depth_parts(chains_[chain], [&](const Contraction& c, llvm::Value* k, llvm::Value* end) {
+    depth_parts(chain, [&](const Contraction& c, llvm::Value* k, llvm::Value* end) {
       tiles([&](const auto& numbers, llvm::Value* block) {
-        results_of_tile(chain, numbers, block, [&](Emitter::Carried sums) {
-          return add_products(tile_frame(), c, numbers, block, {k, end}, std::move(sums));
-        });
+        const auto before = load_tile(results, numbers, block);
+        store_tile(add_products(tile_frame(), c, numbers, block, {k, end}, before), results, numbers, block);
       });
     });
   }
 }
 
-/// Changes the sums of a tile where they stand in the kernel's results.
-void ContractKernel::results_of_tile(size_t chain, const std::vector<llvm::Value*>& rows, llvm::Value* block,
-                                     const std::function<Emitter::Carried(Emitter::Carried)>& change) {
-  const ir::Op& op = *chains_[chain].back().op;
-  llvm::Type* type = register_of(chains_[chain]);
-  const llvm::Align align(ir::size_of(op.result()->dtype()));
-  std::vector<llvm::Value*> addresses, masks;
+/// The kernel's results that are this chain's sums.
+std::vector<const ir::Value*> ContractKernel::results_of(const Chain& chain) const {
+  std::vector<const ir::Value*> results;
+  for (size_t g = 0; g < chain.back().op->result_count(); ++g) {
+    const auto at = std::find(f_.yielded().begin(), f_.yielded().end(), chain.back().op->result(g));
+    results.push_back(f_.kernel.result(static_cast<size_t>(at - f_.yielded().begin())));
+  }
+  return results;
+}
+
+/// Where the registers of a tile stand in a buffer a gate, each of the domain's shape.
+void ContractKernel::tile_registers(const std::vector<const ir::Value*>& buffers, const std::vector<llvm::Value*>& rows,
+                                    llvm::Value* block, const AtRegister& body) {
+  const auto strides = row_major_strides(domain_);
   for (llvm::Value* row : rows) {
-    for (size_t g = 0; g < op.result_count(); ++g) {
-      const auto at = std::find(f_.yielded().begin(), f_.yielded().end(), op.result(g)) - f_.yielded().begin();
-      const Access& access = outputs_[static_cast<size_t>(at)];
+    for (const ir::Value* buffer : buffers) {
       for (int64_t v = 0; v < vectors_; ++v) {
         llvm::Value* first = e_.add(e_.mul(block, e_.i64(block_)), e_.i64(v * lanes_));
-        llvm::Value* offset = f_.dim(access.offset);
+        if (lanes_ == 1 && ragged())  // what is loaded beyond the last column is not used
+          first = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, first, f_.dim(domain_[columns_] - Dim(1)));
+        llvm::Value* offset = e_.i64(0);
         for (int i = 0; i <= columns_; ++i) {
-          llvm::Value* index = i == columns_ ? first : i == row_ ? row : variables_[i];
-          if (index) offset = e_.add(offset, e_.mul(index, f_.dim(access.strides[static_cast<size_t>(i)])));
+          llvm::Value* index = i == columns_ ? first : i == row_ ? row : variables_[static_cast<size_t>(i)];
+          if (index) offset = e_.add(offset, e_.mul(index, f_.dim(strides[static_cast<size_t>(i)])));
         }
-        const ir::Value* result = f_.kernel.result(static_cast<size_t>(at));
-        addresses.push_back(e_.element_address(f_.pointers.at(result), result->dtype(), offset));
-        masks.push_back(column_mask(first));
+        body(buffer, e_.element_address(f_.pointers.at(buffer), buffer->dtype(), offset), column_mask(first));
       }
     }
   }
-  Emitter::Carried sums;
-  for (size_t i = 0; i < addresses.size(); ++i)
-    sums.push_back(masks[i] ? static_cast<llvm::Value*>(e_.CreateMaskedLoad(type, addresses[i], align, masks[i],
-                                                                            llvm::Constant::getNullValue(type)))
-                            : e_.CreateAlignedLoad(type, addresses[i], align));
-  sums = change(std::move(sums));
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (masks[i])
-      e_.CreateMaskedStore(sums[i], addresses[i], align, masks[i]);
+}
+
+Emitter::Carried ContractKernel::load_tile(const std::vector<const ir::Value*>& buffers,
+                                           const std::vector<llvm::Value*>& rows, llvm::Value* block) {
+  Emitter::Carried registers;
+  tile_registers(buffers, rows, block, [&](const ir::Value* buffer, llvm::Value* address, llvm::Value* mask) {
+    llvm::Type* type = vector_of(register_type(e_.getContext(), buffer->dtype()), lanes_);
+    const llvm::Align align(ir::size_of(buffer->dtype()));
+    registers.push_back(mask ? static_cast<llvm::Value*>(
+                                   e_.CreateMaskedLoad(type, address, align, mask, llvm::Constant::getNullValue(type)))
+                             : e_.CreateAlignedLoad(type, address, align));
+  });
+  return registers;
+}
+
+void ContractKernel::store_tile(const Emitter::Carried& registers, const std::vector<const ir::Value*>& buffers,
+                                const std::vector<llvm::Value*>& rows, llvm::Value* block) {
+  size_t next = 0;
+  tile_registers(buffers, rows, block, [&](const ir::Value* buffer, llvm::Value* address, llvm::Value* mask) {
+    const llvm::Align align(ir::size_of(buffer->dtype()));
+    if (mask)
+      e_.CreateMaskedStore(registers[next++], address, align, mask);
     else
-      e_.CreateAlignedStore(sums[i], addresses[i], align);
-  }
+      e_.CreateAlignedStore(registers[next++], address, align);
+  });
+}
+
+/// What the sums of a chain begin with.
+Emitter::Carried ContractKernel::first_sums(const Chain& chain, const std::vector<llvm::Value*>& rows,
+                                            llvm::Value* block) {
+  const auto& operands = chain.front().op->operands();
+  if (begins_with_sums(chain)) return load_tile({operands.begin() + 2, operands.end()}, rows, block);
+  return Emitter::Carried(rows.size() * registers_of(chain), llvm::Constant::getNullValue(register_of(chain)));
 }
 
 void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm::Value* block) {
   const auto numbers = row_numbers(rows, at, count);
+  if (results_are_sums()) {
+    for (const Chain& chain : chains_) store_tile(accumulate(chain, numbers, block), results_of(chain), numbers, block);
+    return;
+  }
   if (count > 1) {
     prefetch_epilogue(numbers, block);
     std::vector<llvm::Value*> sums;
@@ -481,7 +523,7 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
 /// One register a row, gate and vector, in this order.
 Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows,
                                             llvm::Value* block) {
-  Emitter::Carried sums(rows.size() * registers_of(chain), llvm::Constant::getNullValue(register_of(chain)));
+  Emitter::Carried sums = first_sums(chain, rows, block);
   for (const Contraction& c : chain) sums = add_products(tile_frame(), c, rows, block, {}, std::move(sums));
   return sums;
 }

@@ -96,14 +96,57 @@ bool chain_in(Block& block) {
   return changed;
 }
 
+/// The first of a chain.
+Op* head(Op* op) {
+  while (op->operands().size() > 2 && op->operand(2)->op() && op->operand(2)->op()->code() == Opcode::Contract)
+    op = op->operand(2)->op();
+  return op;
+}
+
+bool begin_with_sums_in(Block& block) {
+  const auto is_term = [&](const Term& t) {
+    const Op* end = single_user(t.sum->result());
+    const Value* other = other_term(t);
+    return t.sum == t.add && end && end->code() == Opcode::Yield && other->shape() == t.sum->result()->shape() &&
+           !other->is_constant() && !is_defined_inside(other, block);
+  };
+  bool changed = false;
+  for (Op* op : block.op_list()) {
+    if (!can_chain(op) || head(op)->operands().size() > 2) continue;
+    const std::vector<Term> here = terms(op);
+    if (here.empty() || !std::all_of(here.begin(), here.end(), is_term)) continue;
+    std::vector<Value*> operands = head(op)->operands();
+    for (const Term& t : here) operands.push_back(other_term(t));
+    head(op)->set_operands(std::move(operands));
+    for (size_t i = 0; i < here.size(); ++i) {
+      here[i].add->result()->replace_all_uses_with(op->result(i));
+      here[i].add->erase();
+    }
+    changed = true;
+  }
+  return changed;
+}
+
+/// Whether nothing but sums leaves the kernel: what they begin with is not worth it where an epilogue passes by anyway.
+bool yields_sums(const Block& block) {
+  const auto& yielded = block.terminator()->operands();
+  return std::all_of(yielded.begin(), yielded.end(), [](const Value* value) {
+    const Op* op = value->op();
+    return op && (op->code() == Opcode::Contract || (op->code() == Opcode::Add && single_user(value)));
+  });
+}
+
 }  // namespace
 
 /// Contractions of a kernel whose results are added up become one sum over the labels of all: each begins with the sums
-/// of the one before, in the same accumulators. After: form-kernels. Reassociates.
+/// of the one before, in the same accumulators; where sums are all that a kernel gives, the first begins with what is
+/// added to them from outside. After: form-kernels. Reassociates.
 bool chain_products(Function& f, PassContext&) {
   bool changed = false;
   walk(f.body(), [&](Op* op) {
-    if (op->code() == Opcode::Kernel) changed = chain_in(op->region()) || changed;
+    if (op->code() != Opcode::Kernel) return;
+    changed = chain_in(op->region()) || changed;
+    if (yields_sums(op->region())) changed = begin_with_sums_in(op->region()) || changed;
   });
   return changed;
 }
