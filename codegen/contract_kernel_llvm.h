@@ -32,9 +32,6 @@ class ContractKernel {
   }
 
  private:
-  /// Summed elements of a block of weights that stays in cache while the rows pass by.
-  static constexpr int64_t kDepth = 256;
-
   /// Rows of the tile's loop: numbers begin .. end-1, or places begin .. end-1 of a list of i32 row numbers.
   struct Rows {
     llvm::Value *begin, *end;
@@ -91,6 +88,9 @@ class ContractKernel {
   int64_t chunk_rows() const;
   int64_t row_registers() const;
   int64_t longest_depth() const;
+  /// Summed elements of a block of weights that stays in cache while the rows pass by: more where each part costs a way
+  /// through the results.
+  int64_t part_depth() const { return results_are_sums() ? 512 : 256; }
   bool cuts_depth() const;
   size_t registers_of(const Chain& chain) const { return static_cast<size_t>(chain.back().gates * vectors_); }
   llvm::Type* register_of(const Chain& chain) const;

@@ -36,8 +36,9 @@ void ContractKernel::sums_by_depth(const Chain& chain, const Rows& rows, llvm::V
 
 void ContractKernel::depth_parts(const Chain& chain, const DepthPart& body) {
   for (const Contraction& c : chain) {
-    e_.loop(e_.i64(0), f_.dim(c.depth), kDepth, [&](llvm::Value* k) {
-      llvm::Value* end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(k, e_.i64(kDepth)), f_.dim(c.depth));
+    e_.loop(e_.i64(0), f_.dim(c.depth), part_depth(), [&](llvm::Value* k) {
+      llvm::Value* end =
+          e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(k, e_.i64(part_depth())), f_.dim(c.depth));
       body(c, k, end);
     });
   }

@@ -124,20 +124,21 @@ int64_t ContractKernel::longest_depth() const {
   int64_t longest = 1;
   for (const Chain& chain : chains_)
     for (const Contraction& c : chain)
-      longest = std::max(longest, c.depth.is_constant() ? c.depth.constant() : 4 * kDepth);
+      longest = std::max(longest, c.depth.is_constant() ? c.depth.constant() : 4 * part_depth());
   return longest;
 }
 
 /// Whether long sums are made in parts, with those of all rows in memory in between.
 bool ContractKernel::cuts_depth() const {
   const bool several_tiles = row_ >= 0 && !(row_count_.is_constant() && row_count_.constant() <= tile_rows());
-  return several_tiles && longest_depth() >= 4 * kDepth;
+  return several_tiles && longest_depth() >= 4 * part_depth();
 }
 
 /// Rows of the left operand that stay in cache while all blocks of weights pass by.
 int64_t ContractKernel::chunk_rows() const {
-  constexpr int64_t kElements = 64 << 10, kMostRows = 192;
-  const int64_t rows = std::min(kMostRows, kElements / (cuts_depth() ? kDepth : longest_depth()));
+  constexpr int64_t kElements = 64 << 10;
+  const int64_t most = results_are_sums() ? 96 : 192;
+  const int64_t rows = std::min(most, kElements / (cuts_depth() ? part_depth() : longest_depth()));
   return std::max<int64_t>(1, std::max<int64_t>(24, rows) / tile_rows()) * tile_rows();
 }
 

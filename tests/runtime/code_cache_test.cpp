@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "codegen/digest.h"
@@ -273,4 +274,32 @@ TEST_CASE("code cache: C programs choose it too") {
     seqc_close(program);
     CHECK(setting.files().size() == (no_cache ? 0 : 1));
   }
+}
+
+TEST_CASE("code cache: keys change with every source that makes code") {
+  const Setting setting;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    fs::create_directories((setting.folder / name).parent_path());
+    std::ofstream(setting.folder / name) << text;
+  };
+  const auto revision = [&](const std::string& folders) {
+    const std::string output = (setting.folder / "revision.cpp").string();
+    fs::remove(output);
+    const std::string command = fmt::format("cmake -DOUTPUT={} -DVERSION=1 -DFOLDERS={} -P {} 2>/dev/null", output,
+                                            folders, SEQC_SOURCE_DIR "/tools/source_revision.cmake");
+    return std::system(command.c_str()) == 0 ? test::read_file(output) : "refused";
+  };
+  const std::string folders = fmt::format("{0}a,{0}b", (setting.folder / "").string());
+  write("a/one.cpp", "1");
+  CHECK(revision(folders) == "refused");  // a folder without files is a mistake, not a digest of nothing
+  write("b/two.cpp", "2");
+  const std::string before = revision(folders);
+  CHECK(before != "refused");
+  CHECK(revision(folders) == before);
+  write("b/two.cpp", "3");
+  CHECK(revision(folders) != before);
+  write("b/two.cpp", "2");
+  CHECK(revision(folders) == before);
+  write("a/two.cpp", "2");
+  CHECK(revision(folders) != before);
 }
