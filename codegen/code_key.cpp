@@ -52,6 +52,7 @@ std::string code_key(const ir::Function& function, const Target& target, const l
   fields.add(options.name);
   fields.add(options.target);
   fields.add(options.library_entry ? "library entry" : "");
+  fields.add(options.announces_outputs ? "announces outputs" : "");
   fields.add(fmt::format("{}", fmt::join(options.needs.features, ",")));
   fields.add(std::to_string(options.fixed.size()));
   for (const auto& [name, tensor] : options.fixed) {

@@ -56,11 +56,23 @@ class CodeStore {
 /// Inputs whose values the function takes for granted, by name: `prepare` refuses others.
 using FixedValues = std::map<std::string, ir::Tensor>;
 
+/// Who is told that an output of a running function is written and will not change: on the thread that called `run`, while
+/// the others of the call go on. Outputs may still be read by the run.
+struct OutputListener {
+  void (*ready)(void* context, int32_t output);
+  void* context;
+};
+/// Where the workspace of a function that announces its outputs has a `const OutputListener*` (or null) when it runs.
+inline constexpr size_t kListenerAt = 24;
+/// All outputs of `function` (in kernel form) in the order in which it announces them.
+std::vector<int32_t> announced_order(const ir::Function& function);
+
 /// Compiles `function` (in kernel form, see passes/pipeline.cpp; it must outlive nothing: all is copied).
 /// With a store, code that lies there is linked and not generated again; the results are the same bits.
 /// Throws Error(BadInput) for a target whose instructions this processor lacks.
 std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {},
-                                       const FixedValues& fixed = {}, CodeStore* store = nullptr);
+                                       const FixedValues& fixed = {}, CodeStore* store = nullptr,
+                                       bool announces_outputs = false);
 
 enum class EmitKind { SharedLibrary, StaticLibrary, Object, Assembly, Llvm };
 

@@ -6,6 +6,7 @@
 #include "codegen/barrier_llvm.h"
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
+#include "codegen/output_order.h"
 #include "codegen/work.h"
 #include "ir/error.h"
 #include "ir/named_dims.h"
@@ -110,6 +111,11 @@ class BodyGenerator {
     outputs_ = field(1, e_.getPtrTy());
     threads_ = field(2, e_.getInt64Ty());
     call_ = call;
+    if (options_.announces_outputs) {
+      listener_ = field(kListenerAt / 8, e_.getPtrTy());
+      for (CompletedOutputs& completed : completed_outputs(function_))
+        announced_[completed.op] = std::move(completed.outputs);
+    }
     symbols_ = load_symbols(e_, function_, abi_, inputs_);
     llvm::Value* offset = e_.i64(kCallHeaderBytes);
     for (const ir::Dim& slot : plan_.slots) {
@@ -120,6 +126,7 @@ class BodyGenerator {
       pointers_[function_.body().argument(i)] = tensor_data(inputs_, i);
     emit_block(function_.body());
     write_output_shapes();
+    announce_behind(function_.body().terminator());
     e_.CreateRetVoid();
     return body_;
   }
@@ -145,6 +152,21 @@ class BodyGenerator {
         for (size_t axis = 0; axis < returned[i]->shape().size(); ++axis)
           if (const ir::Dim& dim = returned[i]->shape()[axis]; bounds.varies(dim))
             e_.CreateStore(e_.dim(dim, symbols_), shape_address(e_, abi_, outputs_, i, axis));
+    });
+  }
+
+  /// Thread 0 tells the listener, if there is one, which outputs are complete: all threads have met behind `op`, or it
+  /// was alone.
+  void announce_behind(const ir::Op* op) {
+    const auto outputs = announced_.find(op);
+    if (outputs == announced_.end()) return;
+    e_.when(e_.CreateAnd(e_.CreateICmpEQ(thread_, e_.i64(0)), e_.CreateIsNotNull(listener_)), [&] {
+      const auto field = [&](int64_t index) {
+        return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(e_.getPtrTy(), listener_, e_.i64(index)));
+      };
+      auto* type = llvm::FunctionType::get(e_.getVoidTy(), {e_.getPtrTy(), e_.getInt32Ty()}, false);
+      for (const int32_t output : outputs->second)
+        e_.CreateCall(type, field(0), {field(1), e_.getInt32(static_cast<uint32_t>(output))});
     });
   }
 
@@ -240,6 +262,7 @@ class BodyGenerator {
       emit_op(*op);
       threads_ = all;
       alone = small;
+      announce_behind(op);
     }
     e_.when(alone, [&] { emit_barrier(); });
   }
@@ -471,6 +494,8 @@ class BodyGenerator {
   llvm::Function* body_;
   Emitter e_;
   llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
+  llvm::Value* listener_ = nullptr;                          ///< an OutputListener or null
+  std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block
   llvm::Function* barrier_ = nullptr;
   std::map<std::string, llvm::Function*> kernels_;
   Emitter::Symbols symbols_;
@@ -480,7 +505,8 @@ class BodyGenerator {
       element_;  // of the loop around a block: step, element of scanned values
 };
 
-/// run(inputs, outputs, workspace, threads): fills the header of the workspace (inputs, outputs, number of threads) and runs the body on every thread, or on the caller's
+/// run(inputs, outputs, workspace, threads): fills the header of the workspace (inputs, outputs, number of threads; the
+/// listener is there already, see kListenerAt) and runs the body on every thread, or on the caller's
 /// alone when no kernel is worth sharing.
 llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llvm::Function* body,
                          const Machine& machine) {

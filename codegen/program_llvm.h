@@ -22,6 +22,7 @@ struct ProgramOptions {
   bool library_entry = false;   ///< also export seqc_library_model
   CpuNeeds needs = {};          ///< what seqc_model::missing_feature asks for
   FixedValues fixed = {};       ///< inputs of one value
+  bool announces_outputs = false;  ///< to the OutputListener of a run
 };
 
 struct Program {

@@ -36,6 +36,8 @@ struct CompileOptions {
   passes::ActivationFormat activations = passes::ActivationFormat::F32;
   passes::PipelineOptions pipeline;
   CacheOptions cache;  ///< of programs that are compiled just in time
+  /// Runs can tell of each output as soon as it is written, see Session::run.
+  bool announces_outputs = false;
 };
 
 /// Milliseconds spent on the way from a file to code that can run; 0 for what did not happen.

@@ -11,10 +11,12 @@ namespace {
 /// Code made in this process.
 class JitProgram : public Program {
  public:
-  JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times, CacheUse cache_use)
+  JitProgram(std::unique_ptr<codegen::CompiledModel> code, Lowered lowered, BuildTimes times, CacheUse cache_use,
+             bool announces_outputs)
       : Program(code->model(), times), code_(std::move(code)) {
     cache_use_ = std::move(cache_use);
     specialised_ = lowered.specialised;
+    if (announces_outputs) announced_order_ = codegen::announced_order(*lowered.function);
     multiply_adds_ = std::move(lowered.multiply_adds);
     const ir::DimBounds bounds(*lowered.function);
     products_ = product_costs(*lowered.function);
@@ -42,10 +44,11 @@ std::shared_ptr<const Program> generate(Lowered lowered, const CompileOptions& o
   const CacheOptions cache_options = resolve(options.cache);
   CodeCache cache(cache_options);
   auto code = codegen::compile(*lowered.function, options.target, lowered.fixed_values,
-                               cache_options.enabled ? &cache : nullptr);
+                               cache_options.enabled ? &cache : nullptr, options.announces_outputs);
   BuildTimes times = lowered.times;
   times.codegen = watch.milliseconds();
-  return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times, cache.use());
+  return std::make_shared<JitProgram>(std::move(code), std::move(lowered), times, cache.use(),
+                                      options.announces_outputs);
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ class Program {
   const std::map<std::string, ir::Tensor>& fixed_values() const { return fixed_values_; }
   /// Compiled for CompileOptions::known_inputs because the model cannot be compiled for others in one go.
   bool specialised() const { return specialised_; }
+  /// All outputs in the order in which a run announces them; empty for programs that do not.
+  const std::vector<int32_t>& announced_order() const { return announced_order_; }
   /// Bytes of all constants that the code reads, as they are laid out for it; 0 for libraries.
   size_t constant_bytes() const { return constant_bytes_; }
   /// Multiply-adds of one run as a function of the named dims; nothing for libraries.
@@ -54,6 +56,7 @@ class Program {
   CacheUse cache_use_;
   std::map<std::string, ir::Tensor> fixed_values_;
   bool specialised_ = false;
+  std::vector<int32_t> announced_order_;
   size_t constant_bytes_ = 0;
   std::optional<ir::Dim> multiply_adds_;
   std::vector<ProductCost> products_;

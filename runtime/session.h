@@ -33,7 +33,10 @@ class Session {
   /// status (see seqc.h) when an input is not as prepared; then nothing is written. Where the run decides an output's
   /// shape, it is written into `outputs`. Strings in outputs are pointers to those of the inputs and of the program.
   /// Allocates and locks nothing.
-  int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs) noexcept;
+  /// A listener is told of each output once, on this thread: of programs compiled with CompileOptions::announces_outputs in
+  /// their announced_order() and as soon as an output will not change any more, of others at the end of the run.
+  int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs,
+              const codegen::OutputListener* listener = nullptr) noexcept;
 
   const Program& program() const { return *program_; }
   int32_t threads() const { return pool_.count(); }
