@@ -388,6 +388,11 @@ bool is_storable(const Value* value, const Block& block, bool from_control) {
   }
 }
 
+Op* next_op(const Op* op) {
+  const auto ops = op->parent()->op_list();
+  return *(std::find(ops.begin(), ops.end(), op) + 1);
+}
+
 /// Copies yielded and returned values that no kernel of the block can write in place: arguments, constants, values
 /// yielded twice, results of inner loops.
 void legalize_terminator(Block& block) {
@@ -403,6 +408,7 @@ void legalize_terminator(Block& block) {
   std::set<const Value*> kept;
   if (parent && parent->code() == Opcode::Scan)
     for (const KeptState& state : kept_states(*parent)) kept.insert(block.argument(state.carry));
+  std::map<const Op*, const Op*> copied;  // the last copy of what an op writes
   for (size_t i = 0; i < terminator->operands().size(); ++i) {
     if (i == first_emitted) taken.clear();
     Value* value = terminator->operand(i);
@@ -410,13 +416,18 @@ void legalize_terminator(Block& block) {
     Value* root = strip_reshapes(value);
     if (is_storable(root, block, !in_loop) && taken.insert(root).second) continue;
     if (parent && parent->code() == Opcode::Loop && i == 0) continue;  // the condition is read, not kept
-    Builder b(*block.function(), block, terminator);
+    // What the function returns is copied as soon as it is there, for those who wait for it (see codegen::OutputListener).
+    const bool early = !parent && root->op() && root->op()->parent() == &block;
+    const Op* writer = root->op();
+    Builder b(*block.function(), block,
+              early ? next_op(copied.contains(writer) ? copied[writer] : writer) : terminator);
     b.set_location(terminator->location());
     // The kernel that computes the value can write it twice.
     Value* copy = root->op() && root->op()->parent() == &block ? b.copy(root) : b.copy(value);
     Value* shaped = copy->shape() == value->shape() ? copy : b.reshape(copy, value->shape());
     shaped->set_name(value->name());
     terminator->set_operand(i, shaped);
+    if (early) copied[writer] = shaped->op();
     taken.insert(copy);
   }
 }
