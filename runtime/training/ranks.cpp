@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,7 +38,29 @@ Ranks& Ranks::world() {
   return ranks;
 }
 
+std::vector<int64_t> Ranks::all(std::span<const int64_t> mine) {
+  std::vector<int64_t> result(mine.size() * static_cast<size_t>(count_));
+  all(mine, result);
+  return result;
+}
+
 #ifdef SEQC_WITH_MPI
+
+namespace {
+
+/// Each kind of transfer has ranks of its own, so to speak: MPI asks for one order among those that share them.
+enum class Way { Parts, Sums, Join };
+
+MPI_Comm way(Way which) {
+  static const std::array<MPI_Comm, 3> ways = [] {
+    std::array<MPI_Comm, 3> result{};
+    for (MPI_Comm& comm : result) MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    return result;
+  }();
+  return ways[static_cast<size_t>(which)];
+}
+
+}  // namespace
 
 Ranks::Ranks() {
   int there = 0, over = 0;
@@ -46,7 +69,7 @@ Ranks::Ranks() {
   if (over || (!there && launched() == 1)) return;
   if (!there) {
     int level = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level);
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &level);
     // A rank that ends well waits for the others; one that does not ends the job, or they would wait for it forever.
     ::on_exit(
         [](int status, void*) {
@@ -58,19 +81,20 @@ Ranks::Ranks() {
         },
         nullptr);
   }
-  int rank = 0, count = 1;
+  int rank = 0, count = 1, level = 0;
+  MPI_Query_thread(&level);
+  any_thread_talks_ = level >= MPI_THREAD_SERIALIZED;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &count);
   rank_ = rank;
   count_ = count;
+  if (several()) way(Way::Parts);  // all are made here, by all ranks
 }
 
-std::vector<int64_t> Ranks::all(std::span<const int64_t> mine) {
-  std::vector<int64_t> result(mine.size() * static_cast<size_t>(count_));
-  if (!several()) return {mine.begin(), mine.end()};
+void Ranks::all(std::span<const int64_t> mine, std::span<int64_t> result) {
+  if (!several()) return void(std::copy(mine.begin(), mine.end(), result.begin()));
   const int length = static_cast<int>(mine.size());
   MPI_Allgather(mine.data(), length, MPI_INT64_T, result.data(), length, MPI_INT64_T, MPI_COMM_WORLD);
-  return result;
 }
 
 bool Ranks::first_says(bool value) {
@@ -79,110 +103,56 @@ bool Ranks::first_says(bool value) {
   return said != 0;
 }
 
-namespace {
+// Requests are pointers in Open MPI and numbers in MPICH.
+static_assert(sizeof(MPI_Request) <= sizeof(uintptr_t));
 
-/// Applies `f` to a null pointer of the C++ type of the elements.
-template <class F>
-void with_type(ir::DType type, F&& f) {
-  switch (type) {
-    case ir::DType::f32: return f(static_cast<float*>(nullptr));
-    case ir::DType::f64: return f(static_cast<double*>(nullptr));
-    case ir::DType::i32: return f(static_cast<int32_t*>(nullptr));
-    case ir::DType::i64: return f(static_cast<int64_t*>(nullptr));
-    default: fail(ErrorKind::Unsupported, "several ranks: sums of {} over ranks", ir::name(type));
-  }
+bool Ranks::Transfer::is_there() {
+  if (!under_way_) return true;
+  MPI_Request request;
+  std::memcpy(&request, &request_, sizeof request);
+  int there = 0;
+  MPI_Test(&request, &there, MPI_STATUS_IGNORE);
+  under_way_ = there == 0;
+  return !under_way_;
 }
 
-/// to[i] = parts[0][i] + parts[1][i] + ..., `count` parts that lie one after the other.
-void add_parts(ir::DType type, const std::byte* parts, size_t length, int64_t count, std::byte* to) {
-  with_type(type, [&](auto* of_type) {
-    using Number = std::remove_pointer_t<decltype(of_type)>;
-    const auto* from = reinterpret_cast<const Number*>(parts);
-    auto* result = reinterpret_cast<Number*>(to);
-    for (size_t i = 0; i < length; ++i) {
-      Number sum = from[i];
-      for (int64_t part = 1; part < count; ++part) sum += from[static_cast<size_t>(part) * length + i];
-      result[i] = sum;
-    }
+void Ranks::Transfer::wait() {
+  if (!under_way_) return;
+  MPI_Request request;
+  std::memcpy(&request, &request_, sizeof request);
+  MPI_Wait(&request, MPI_STATUS_IGNORE);
+  under_way_ = false;
+}
+
+template <class Start>
+Ranks::Transfer Ranks::under_way(Start&& start) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  start(&request);
+  Transfer result;
+  std::memcpy(&result.request_, &request, sizeof request);
+  result.under_way_ = true;
+  return result;
+}
+
+Ranks::Transfer Ranks::start_parts(const std::byte* from, std::byte* to, size_t size) {
+  const int length = static_cast<int>(size);
+  return under_way([&](MPI_Request* request) {
+    MPI_Ialltoall(from, length, MPI_BYTE, to, length, MPI_BYTE, way(Way::Parts), request);
   });
 }
 
-/// Bytes of one bucket: enough to make the network worth it, few enough for MPI's counts.
-constexpr size_t kBucketBytes = size_t{4} << 20;
+Ranks::Transfer Ranks::start_sums(std::byte* all, size_t size) {
+  return under_way([&](MPI_Request* request) {
+    MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, static_cast<int>(size), MPI_BYTE, way(Way::Sums), request);
+  });
+}
 
-/// The sum of one bucket of one type. Each rank gets its share of the elements from everybody, adds them up in the order of
-/// ranks, and everybody gets the sums: as many bytes as any other way, and nothing depends on who came first.
-class Bucket {
- public:
-  Bucket(ir::DType type, int64_t count) : type_(type), count_(count), item_(ir::size_of(type)) {}
-
-  void take(std::byte* bytes, size_t size) {
-    pieces_.push_back({bytes, size});
-    size_ += size;
-  }
-  size_t size() const { return size_; }
-  bool holds(ir::DType type) const { return type == type_; }
-
-  void start() {
-    share_ = (size_ / item_ + static_cast<size_t>(count_) - 1) / static_cast<size_t>(count_) * item_;
-    mine_.resize(share_ * static_cast<size_t>(count_));
-    parts_.resize(mine_.size());
-    std::byte* to = mine_.data();
-    for (const auto& [bytes, size] : pieces_) to = std::copy_n(bytes, size, to);
-    MPI_Ialltoall(mine_.data(), bytes(), MPI_BYTE, parts_.data(), bytes(), MPI_BYTE, MPI_COMM_WORLD, &request_);
-  }
-  void add() {
-    MPI_Wait(&request_, MPI_STATUS_IGNORE);
-    sums_.resize(share_);
-    add_parts(type_, parts_.data(), share_ / item_, count_, sums_.data());
-    MPI_Iallgather(sums_.data(), bytes(), MPI_BYTE, mine_.data(), bytes(), MPI_BYTE, MPI_COMM_WORLD, &request_);
-  }
-  void finish() {
-    MPI_Wait(&request_, MPI_STATUS_IGNORE);
-    const std::byte* from = mine_.data();
-    for (const auto& [to, size] : pieces_) {
-      std::memcpy(to, from, size);
-      from += size;
-    }
-  }
-
- private:
-  struct Piece {
-    std::byte* bytes;
-    size_t size;
-  };
-  int bytes() const { return static_cast<int>(share_); }
-
-  ir::DType type_;
-  int64_t count_;
-  size_t item_, size_ = 0, share_ = 0;
-  std::vector<Piece> pieces_;
-  std::vector<std::byte> mine_, parts_, sums_;
-  MPI_Request request_ = MPI_REQUEST_NULL;
-};
-
-}  // namespace
-
-void Ranks::sum(std::span<Tensor* const> tensors) {
-  if (!several()) return;
-  std::vector<Bucket> buckets;
-  for (Tensor* tensor : tensors) {
-    with_type(tensor->dtype(), [](auto*) {});
-    std::byte* bytes = tensor->mutable_bytes();
-    size_t left = static_cast<size_t>(tensor->count()) * ir::size_of(tensor->dtype());
-    while (left > 0) {
-      if (buckets.empty() || !buckets.back().holds(tensor->dtype()) || buckets.back().size() == kBucketBytes)
-        buckets.emplace_back(tensor->dtype(), count_);
-      const size_t size = std::min(left, kBucketBytes - buckets.back().size());
-      buckets.back().take(bytes, size);
-      bytes += size;
-      left -= size;
-    }
-  }
-  // While a bucket is added up here, those behind it travel.
-  for (Bucket& bucket : buckets) bucket.start();
-  for (Bucket& bucket : buckets) bucket.add();
-  for (Bucket& bucket : buckets) bucket.finish();
+Ranks::Transfer Ranks::start_join(const std::byte* mine, std::byte* all, std::span<const int> lengths,
+                                  std::span<const int> starts) {
+  return under_way([&](MPI_Request* request) {
+    MPI_Iallgatherv(mine, lengths[static_cast<size_t>(rank_)], MPI_BYTE, all, lengths.data(), starts.data(), MPI_BYTE,
+                    way(Way::Join), request);
+  });
 }
 
 Tensor Ranks::joined(const Tensor& mine, int64_t axis) {
@@ -236,9 +206,17 @@ Ranks::Ranks() {
          launched());
 }
 
-std::vector<int64_t> Ranks::all(std::span<const int64_t> mine) { return {mine.begin(), mine.end()}; }
+void Ranks::all(std::span<const int64_t> mine, std::span<int64_t> result) {
+  std::copy(mine.begin(), mine.end(), result.begin());
+}
 bool Ranks::first_says(bool value) { return value; }
-void Ranks::sum(std::span<Tensor* const>) {}
+bool Ranks::Transfer::is_there() { return true; }
+void Ranks::Transfer::wait() {}
+Ranks::Transfer Ranks::start_parts(const std::byte*, std::byte*, size_t) { return {}; }
+Ranks::Transfer Ranks::start_sums(std::byte*, size_t) { return {}; }
+Ranks::Transfer Ranks::start_join(const std::byte*, std::byte*, std::span<const int>, std::span<const int>) {
+  return {};
+}
 Tensor Ranks::joined(const Tensor& mine, int64_t) { return mine; }
 
 void Ranks::abort(const std::string& why) {

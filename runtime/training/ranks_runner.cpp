@@ -16,31 +16,53 @@ bool fits(const seqc_tensor& type, const Tensor& tensor) {
          std::equal(type.shape, type.shape + type.rank, tensor.shape().begin(), tensor.shape().end());
 }
 
+Tensor tensor_of(const seqc_tensor& type) {
+  return Tensor(static_cast<ir::DType>(type.dtype), std::vector<int64_t>(type.shape, type.shape + type.rank));
+}
+
+std::shared_ptr<const runtime::Program> compile(std::unique_ptr<ir::Function> function, const TrainerOptions& options,
+                                                bool announces_outputs) {
+  runtime::CompileOptions compile = options.compile;
+  compile.announces_outputs = announces_outputs;
+  return runtime::Program::compile(std::move(function), compile);
+}
+
 }  // namespace
 
-NamedCall::NamedCall(std::unique_ptr<ir::Function> function, const runtime::CompileOptions& compile, int threads)
-    : session_(runtime::Program::compile(std::move(function), compile), threads) {
+RanksCall::RanksCall(std::unique_ptr<ir::Function> function, std::vector<Shared> shared, const TrainerOptions& options,
+                     bool overlap, Ranks& ranks)
+    : session_(compile(std::move(function), options, overlap), options.threads) {
   inputs_.resize(session_.program().inputs().size());
   outputs_.resize(session_.program().outputs().size());
   views_.resize(outputs_.size());
+  if (shared.empty()) return;
+  shared.resize(outputs_.size(), Shared::No);
+  exchange_ = std::make_unique<RanksExchange>(ranks, std::move(shared), session_.program().announced_order(), overlap);
 }
 
-void NamedCall::run(const Inputs& inputs) {
+void RanksCall::run(const Inputs& inputs) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const auto it = inputs.find(ports()[i].name);
     SEQC_CHECK(it != inputs.end(), "nothing is given for input \"{}\" of a step", ports()[i].name);
-    inputs_[i] = runtime::view(*it->second);
+    inputs_[i] = it->second;
   }
   session_.prepare(inputs_);
+  if (exchange_) exchange_->begin(session_.output_types());
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    const seqc_tensor& type = session_.output_types()[i];
-    if (!fits(type, outputs_[i]))
-      outputs_[i] =
-          Tensor(static_cast<ir::DType>(type.dtype), std::vector<int64_t>(type.shape, type.shape + type.rank));
+    views_[i] = session_.output_types()[i];
+    if (exchange_ && exchange_->own(i)) {
+      views_[i].data = exchange_->own(i);
+      continue;
+    }
+    if (!fits(views_[i], outputs_[i])) outputs_[i] = tensor_of(views_[i]);
     views_[i] = runtime::mutable_view(outputs_[i]);
   }
-  const int32_t status = session_.run(inputs_, views_);
+  const codegen::OutputListener listener = {
+      [](void* exchange, int32_t output) { static_cast<RanksExchange*>(exchange)->ready(static_cast<size_t>(output)); },
+      exchange_.get()};
+  const int32_t status = session_.run(inputs_, views_, exchange_ ? &listener : nullptr);
   SEQC_CHECK(status == SEQC_OK, "a part of a step that was prepared gives status {}", status);
+  if (exchange_) exchange_->finish();
 }
 
 RanksRunner::RanksRunner(RanksStep step, const TrainerOptions& options, Ranks& ranks)
@@ -49,20 +71,27 @@ RanksRunner::RanksRunner(RanksStep step, const TrainerOptions& options, Ranks& r
       ranks_(ranks),
       rows_name_(options.rows),
       number_(ir::DType::i64, {}) {
-  const auto compiled = [&](std::unique_ptr<ir::Function>& function) {
-    return function ? std::make_unique<NamedCall>(std::move(function), options.compile, options.threads) : nullptr;
+  const bool trains = ranks_step_.gradients != nullptr;
+  const auto call = [&](std::unique_ptr<ir::Function>& function, std::vector<Shared> shared, bool overlap) {
+    return function ? std::make_unique<RanksCall>(std::move(function), std::move(shared), options, overlap, ranks)
+                    : nullptr;
   };
-  totals_ = compiled(ranks_step_.totals);
-  seeds_ = compiled(ranks_step_.seeds);
-  gradients_ = compiled(ranks_step_.gradients);
-  update_ = compiled(ranks_step_.update);
-  results_.resize(step_.metrics.size() + step_.checks.size() + (gradients_ ? 1 : 0));
+  const size_t sums = ranks_step_.sums.size();
+  totals_ = call(ranks_step_.totals, std::vector(trains ? ranks_step_.early.size() : sums, Shared::Sum), false);
+  seeds_ = call(ranks_step_.seeds, {}, false);
+  std::vector<Shared> shared(sums, Shared::Sum);
+  shared.resize(sums + step_.checks.size() + step_.carried.size(), Shared::No);
+  for (const bool sparse : ranks_step_.sparse)
+    shared.insert(shared.end(), sparse ? 2 : 1, sparse ? Shared::Joined : Shared::Sum);
+  gradients_ = call(ranks_step_.gradients, std::move(shared), options.overlap);
+  update_ = call(ranks_step_.update, {}, false);
+  results_.resize(step_.metrics.size() + step_.checks.size() + (trains ? 1 : 0));
   next_.resize(step_.carried.size());
 }
 
 std::optional<int64_t> RanksRunner::dim(const std::string& name) const {
   if (name == rows_name_) return rows_.all;
-  const NamedCall& call = gradients_ ? *gradients_ : *totals_;
+  const RanksCall& call = gradients_ ? *gradients_ : *totals_;
   const auto it = call.dims().find(name);
   return it == call.dims().end() ? std::nullopt : std::optional(it->second);
 }
@@ -90,23 +119,25 @@ void RanksRunner::share_rows(const Batch& batch, int64_t number) {
     rows_before_ = Tensor(ir::DType::boolean, {rows_.before});
 }
 
-NamedCall::Inputs RanksRunner::inputs_of_batch(const Batch& batch, const std::vector<Tensor>& now) {
-  NamedCall::Inputs inputs = {{kAllRows, &all_rows_}, {kRowsBefore, &rows_before_}, {dsl::kTrainingStep, &number_}};
-  for (const auto& [name, tensor] : batch) inputs[name] = &tensor;
-  for (size_t i = 0; i < carried_.size(); ++i) inputs[step_.carried[i].second] = &carried_[i];
-  for (size_t i = 0; i < step_.parameters.size(); ++i) inputs[step_.parameters[i].name] = &now[i];
+RanksCall::Inputs RanksRunner::inputs_of_batch(const Batch& batch, const std::vector<Tensor>& now) {
+  using runtime::view;
+  RanksCall::Inputs inputs = {
+      {kAllRows, view(all_rows_)}, {kRowsBefore, view(rows_before_)}, {dsl::kTrainingStep, view(number_)}};
+  for (const auto& [name, tensor] : batch) inputs[name] = view(tensor);
+  for (size_t i = 0; i < carried_.size(); ++i) inputs[step_.carried[i].second] = view(carried_[i]);
+  for (size_t i = 0; i < step_.parameters.size(); ++i) inputs[step_.parameters[i].name] = view(now[i]);
   for (size_t i = 0; i < step_.states.size() && i + step_.parameters.size() < now.size(); ++i)
-    inputs[step_.states[i].name] = &now[step_.parameters.size() + i];
+    inputs[step_.states[i].name] = view(now[step_.parameters.size() + i]);
   return inputs;
 }
 
-void RanksRunner::take_local(std::vector<Tensor>& outputs, size_t at) {
-  for (size_t i = 0; i < step_.checks.size(); ++i) results_[step_.metrics.size() + i] = outputs[at++];
-  for (size_t i = 0; i < step_.carried.size(); ++i) std::swap(next_[i], outputs[at++]);
+void RanksRunner::take_local(RanksCall& call, size_t at) {
+  for (size_t i = 0; i < step_.checks.size(); ++i) results_[step_.metrics.size() + i] = call.output(at++);
+  for (size_t i = 0; i < step_.carried.size(); ++i) std::swap(next_[i], call.output(at++));
 }
 
-void RanksRunner::take_metrics(std::vector<Tensor>& outputs) {
-  for (size_t i = 0; i < step_.metrics.size(); ++i) results_[i] = outputs[i];
+void RanksRunner::take_metrics(RanksCall& call) {
+  for (size_t i = 0; i < step_.metrics.size(); ++i) results_[i] = call.output(i);
 }
 
 void RanksRunner::run(const Batch& batch, int64_t number, const std::vector<Tensor>& now, std::vector<Tensor>& next) {
@@ -114,57 +145,40 @@ void RanksRunner::run(const Batch& batch, int64_t number, const std::vector<Tens
   check_names(batch, ports);
   start_carried(batch, ports);
   share_rows(batch, number);
-  NamedCall::Inputs inputs = inputs_of_batch(batch, now);
+  RanksCall::Inputs inputs = inputs_of_batch(batch, now);
   const size_t sum_count = ranks_step_.sums.size();
-  std::vector<Tensor*> to_add;
 
   const size_t early = gradients_ ? ranks_step_.early.size() : sum_count;
   if (totals_) {
     totals_->run(inputs);
-    auto& outputs = totals_->outputs();
-    for (size_t i = 0; i < early; ++i) {
-      to_add.push_back(&outputs[i]);
-      inputs[fmt::format("sum:{}", gradients_ ? ranks_step_.early[i] : i)] = &outputs[i];
-    }
-    ranks_.sum(to_add);
-    for (size_t i = 0; i < ranks_step_.commons; ++i) inputs[fmt::format("common:{}", i)] = &outputs[early + i];
-    if (!gradients_) take_local(outputs, early + ranks_step_.commons);
+    for (size_t i = 0; i < early; ++i)
+      inputs[fmt::format("sum:{}", gradients_ ? ranks_step_.early[i] : i)] = totals_->result(i);
+    for (size_t i = 0; i < ranks_step_.commons; ++i)
+      inputs[fmt::format("common:{}", i)] = runtime::view(totals_->output(early + i));
+    if (!gradients_) take_local(*totals_, early + ranks_step_.commons);
   }
   if (gradients_) {
     seeds_->run(inputs);
     for (size_t i = 0; i < ranks_step_.seeded.size(); ++i)
-      inputs[fmt::format("seed:{}", ranks_step_.seeded[i])] = &seeds_->outputs()[i];
+      inputs[fmt::format("seed:{}", ranks_step_.seeded[i])] = runtime::view(seeds_->output(i));
     gradients_->run(inputs);
-    auto& outputs = gradients_->outputs();
-    to_add.clear();
-    for (size_t i = 0; i < sum_count; ++i) {
-      to_add.push_back(&outputs[i]);
-      inputs[fmt::format("sum:{}", i)] = &outputs[i];
-    }
-    size_t at = sum_count;
-    take_local(outputs, at);
-    at += step_.checks.size() + step_.carried.size();
+    for (size_t i = 0; i < sum_count; ++i) inputs[fmt::format("sum:{}", i)] = gradients_->result(i);
+    take_local(*gradients_, sum_count);
+    size_t at = sum_count + step_.checks.size() + step_.carried.size();
     for (size_t i = 0; i < step_.parameters.size(); ++i) {
       const std::string name = "gradient:" + step_.parameters[i].name;
-      if (ranks_step_.sparse[i]) {
-        for (const char* what : {".indices", ".rows"}) {
-          outputs[at] = ranks_.joined(outputs[at], 0);
-          inputs[name + what] = &outputs[at++];
-        }
-      } else {
-        to_add.push_back(&outputs[at]);
-        inputs[name] = &outputs[at++];
-      }
+      if (ranks_step_.sparse[i])
+        for (const char* what : {".indices", ".rows"}) inputs[name + what] = gradients_->result(at++);
+      else
+        inputs[name] = gradients_->result(at++);
     }
-    ranks_.sum(to_add);
   }
   update_->run(inputs);
-  auto& outputs = update_->outputs();
-  take_metrics(outputs);
+  take_metrics(*update_);
   if (!gradients_) return;
   size_t at = step_.metrics.size();
-  results_.back() = outputs[at++];
-  for (Tensor& tensor : next) std::swap(tensor, outputs[at++]);
+  results_.back() = update_->output(at++);
+  for (Tensor& tensor : next) std::swap(tensor, update_->output(at++));
 }
 
 std::map<std::string, int64_t> row_axes(const ir::Function& model, const std::string& rows) {

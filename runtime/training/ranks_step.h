@@ -5,7 +5,8 @@
 ///
 ///   totals     batch -> the common data of F, and what seeds need of S       [add up S over ranks]
 ///   seeds      S -> dF/dS of the loss, where S depends on parameters
-///   gradients  batch, dF/dS -> S, checks, carried, gradients of sum dF/dS S  [add up S and gradients over ranks]
+///   gradients  batch, dF/dS -> S, checks, carried, gradients of sum dF/dS S  [add up S and gradients over ranks, those
+///                                                                             that are written while it goes on]
 ///   update     S, gradients -> metrics F(S), norm, parameters, states        clipping sees the whole gradients
 ///
 /// Losses that are means over the sum of weights, with a mask or without, need nothing of S for their seeds but what

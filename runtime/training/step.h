@@ -27,6 +27,8 @@ struct TrainerOptions {
   std::map<std::string, int64_t> expected_dims = {};
 
   int threads = 1;
+  /// Several ranks: gradients are added up while others are still computed, see ranks_exchange.h. The bits are the same.
+  bool overlap = true;
   /// Metrics of an epoch are means over its batches, which count by this dim's size where the model has it.
   std::string rows = "N";
   runtime::CompileOptions compile = {};

@@ -18,7 +18,9 @@
 /// and random numbers are those that one process has of the whole batch, up to rounding (for one K: the same bits). Rank 0
 /// writes checkpoints and calls `on_batch` and `on_epoch`. All ranks construct the same trainer and make the same calls; an
 /// error of one of them in `train`, `evaluate` and `step` ends them all, saying which rank and batch. Models in which rows
-/// meet otherwise than in sums (normalisation over the batch) are refused by the constructor.
+/// meet otherwise than in sums (normalisation over the batch) are refused by the constructor. A thread of each rank exchanges
+/// gradients while others are computed (TrainerOptions::overlap); Open MPI keeps all threads of a rank on one core where
+/// there are two ranks, unless it is told `--bind-to none`.
 #pragma once
 
 #include <functional>

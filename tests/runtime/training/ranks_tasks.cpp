@@ -1,5 +1,10 @@
 #include "tests/runtime/training/ranks_tasks.h"
 
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
 #include "frontend/dsl/dsl.h"
 #include "tests/runtime/training/tasks.h"
 
@@ -11,6 +16,8 @@ using ir::DType;
 using ir::Tensor;
 
 namespace {
+
+constexpr const char *kWork = "SEQC_TEST_RANKS", *kFolder = "SEQC_TEST_FOLDER";
 
 const Dim kT = Dim::symbol("T"), kN = Dim::symbol("N");
 
@@ -83,6 +90,24 @@ std::shared_ptr<const training::BatchSource> points() {
 }
 
 }  // namespace
+
+bool has_mpirun() {
+  const bool found = std::system("command -v mpirun >/dev/null 2>&1") == 0;
+  if (!found) MESSAGE("no mpirun here: training by several processes is not tested");
+  return found;
+}
+
+ToolResult run_ranks(int count, const std::string& test_case, const std::string& work, const std::string& folder) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  return run_program({"timeout", "-k", "5", "120", "mpirun", "--allow-run-as-root", "--oversubscribe", "-n",
+                      std::to_string(count), "-x", std::string(kWork) + "=" + work, "-x",
+                      std::string(kFolder) + "=" + folder, self, "--test-case=" + test_case, "--no-skip"});
+}
+
+WorkOfRank work_of_rank() {
+  const char *work = std::getenv(kWork), *folder = std::getenv(kFolder);
+  return work && folder ? WorkOfRank{work, folder} : WorkOfRank{};
+}
 
 std::vector<RanksTask> ranks_tasks() {
   return {{"adding",

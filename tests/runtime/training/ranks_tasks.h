@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/training/trainer.h"
+#include "tests/tools/seqc_tool.h"
 
 namespace seqc::test {
 
@@ -19,6 +20,16 @@ struct RanksTask {
 
   const training::BatchSource* validation() const { return validates ? data.get() : nullptr; }
 };
+
+/// False, with a message, where there is no mpirun.
+bool has_mpirun();
+/// This program by `count` ranks, with that test case (one that is skipped otherwise) alone, which learns `work` and `folder`
+/// from work_of_rank().
+ToolResult run_ranks(int count, const std::string& test_case, const std::string& work, const std::string& folder);
+struct WorkOfRank {
+  std::string work, folder;  ///< empty where nobody runs ranks
+};
+WorkOfRank work_of_rank();
 
 /// An LSTM with dropout; words with lengths, weights, embeddings whose gradients are rows, carried states, L2 and accuracy;
 /// a loss that is a root.

@@ -8,7 +8,6 @@
 
 #include <cmath>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 
 #include "frontend/dsl/dsl.h"
@@ -30,20 +29,10 @@ using ir::Tensor;
 using test::RanksTask;
 using training::Trainer;
 
-constexpr const char *kWork = "SEQC_TEST_RANKS", *kFolder = "SEQC_TEST_FOLDER";
+constexpr const char* kCase = "ranks: a rank";
 
-bool has_mpirun() {
-  const bool found = std::system("command -v mpirun >/dev/null 2>&1") == 0;
-  if (!found) MESSAGE("no mpirun here: training by several processes is not tested");
-  return found;
-}
-
-/// This program, by `count` ranks that do `work`.
 test::ToolResult run_ranks(int count, const std::string& work, const std::string& folder) {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  return test::run_program({"timeout", "-k", "5", "120", "mpirun", "--allow-run-as-root", "--oversubscribe", "-n",
-                            std::to_string(count), "-x", std::string(kWork) + "=" + work, "-x",
-                            std::string(kFolder) + "=" + folder, self, "--test-case=ranks: a rank", "--no-skip"});
+  return test::run_ranks(count, kCase, work, folder);
 }
 
 /// Rows of the adding problem; a rank meets its end at a batch, or a number that is none.
@@ -110,16 +99,16 @@ void same_to_rounding(const Trainer& a, const Trainer& b, double bound) {
 TEST_SUITE_BEGIN("runtime");
 
 TEST_CASE("ranks: a rank" * doctest::skip()) {
-  const char *work = std::getenv(kWork), *folder = std::getenv(kFolder);
-  if (!work || !folder) return;
-  if (std::string(work).starts_with("learn")) return learn(std::string(work).substr(5), folder);
+  const auto [work, folder] = test::work_of_rank();
+  if (work.empty()) return;
+  if (work.starts_with("learn")) return learn(work.substr(5), folder);
   Trainer trainer = adding_trainer();
-  const std::string checkpoint = std::string(folder) + "/checkpoint";
+  const std::string checkpoint = folder + "/checkpoint";
   trainer.train(Trouble(1, 3, work), {.epochs = 3, .checkpoint = checkpoint, .checkpoint_steps = 2, .resume = true});
 }
 
 TEST_CASE("ranks: several learn what one learns, to rounding, and the same bits in every run") {
-  if (!has_mpirun()) return;
+  if (!test::has_mpirun()) return;
   const test::TempDir one, two, again, three;
   learn("", one.path().string());
   struct Run {
@@ -153,7 +142,7 @@ TEST_CASE("ranks: several learn what one learns, to rounding, and the same bits 
 }
 
 TEST_CASE("ranks: one that is killed ends the job, and the checkpoint is one to go on from") {
-  if (!has_mpirun()) return;
+  if (!test::has_mpirun()) return;
   const test::TempDir killed, whole;
   const auto result = run_ranks(2, "killed", killed.path().string());
   CAPTURE(result.err);
@@ -172,7 +161,7 @@ TEST_CASE("ranks: one that is killed ends the job, and the checkpoint is one to 
 }
 
 TEST_CASE("ranks: an error of one ends the job and says which rank and batch") {
-  if (!has_mpirun()) return;
+  if (!test::has_mpirun()) return;
   const test::TempDir folder;
   const auto nan = run_ranks(2, "nan", folder.path().string());
   CAPTURE(nan.err);
