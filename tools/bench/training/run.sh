@@ -2,6 +2,7 @@
 # Builds the programs of the training benchmark and compares them with others:
 #   run.sh [steps] OPTIONS   whole training steps with PyTorch, see training.py
 #   run.sh lstm OPTIONS      LSTM layers forward and backward with oneDNN and PyTorch, see lstm.py
+# Several processes: ranks.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 case ${1:-} in
