@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "ir/clone.h"
 #include "ir/error.h"
 #include "ir/interpreter.h"
 #include "ir/named_dims.h"
@@ -42,7 +43,7 @@ ir::Value* float_output(const ir::Function& f) {
 
 /// The function with gradients of one output by its arguments; null if it has nothing to differentiate.
 std::unique_ptr<ir::Function> gradients_of(const ir::Function& f, const passes::GradientOptions& options) {
-  auto result = test::copy_of(f);
+  auto result = ir::clone(f);
   ir::Value* y = float_output(*result);
   std::vector<ir::Value*> by;
   for (size_t i = 0; i < result->body().argument_count(); ++i)

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <optional>
 
+#include "ir/clone.h"
 #include "passes/pass.h"
 #include "tests/support/error_bound.h"
-#include "tests/support/random_graph.h"
 #include "tests/support/run_model.h"
 
 namespace seqc::test {
@@ -63,7 +63,7 @@ const std::vector<std::string>& needed_passes() {
 
 void CompiledWays::add(const std::string& how, const std::vector<std::string>& passes, bool folds) {
   passes::PassContext context = host_context();
-  auto function = copy_of(function_);
+  auto function = ir::clone(function_);
   const auto timings = passes::run_passes(*function, passes, context, {});
   const bool exact = std::none_of(timings.begin(), timings.end(), [](const passes::PassTiming& timing) {
     return timing.changed && passes::find_pass(timing.name)->exactness != passes::Exactness::Exact;

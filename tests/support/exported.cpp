@@ -3,13 +3,13 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "ir/clone.h"
 #include "ir/error.h"
 #include "ir/interpreter.h"
 #include "ir/verifier.h"
 #include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/support/ort.h"
-#include "tests/support/random_graph.h"
 #include "tests/tools/seqc_tool.h"
 
 namespace seqc::test {
@@ -123,7 +123,7 @@ Exported export_and_import(const ir::Function& function, const std::vector<Tenso
 std::string round_trip_fault(const ir::Function& function, const std::vector<Tensor>& inputs, Within within,
                              const frontend::ExportOptions& options, const Judges& judges) {
   const auto compiled = [&](const ir::Function& which) {
-    return runtime::Session(runtime::Program::compile(copy_of(which))).run(inputs);
+    return runtime::Session(runtime::Program::compile(ir::clone(which))).run(inputs);
   };
   const std::vector<Tensor> want = judges.interpreted ? ir::interpret(function, inputs) : compiled(function);
   const Exported exported = export_and_import(function, inputs, options);

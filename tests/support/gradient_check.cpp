@@ -6,12 +6,11 @@
 #include <limits>
 
 #include "codegen/codegen.h"
+#include "ir/clone.h"
 #include "ir/interpreter.h"
 #include "ir/parser.h"
-#include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
-#include "tests/support/random_graph.h"
 #include "tests/support/random_inputs.h"
 #include "tests/support/run_model.h"
 
@@ -70,7 +69,7 @@ std::string gradient_text(const std::string& signature, const std::string& body,
 }
 
 std::unique_ptr<ir::Function> with_gradients(const ir::Function& f, const passes::GradientOptions& options) {
-  auto result = copy_of(f);
+  auto result = ir::clone(f);
   ir::Op* end = result->body().terminator();
   const auto all = passes::gradients(*result, end->operand(0), float_arguments(*result), options);
   std::vector<ir::Value*> outputs = end->operands();
@@ -90,7 +89,7 @@ std::vector<Tensor> run_compiled(const ir::Function& f, const std::vector<Tensor
   passes::PassContext context;
   context.vector_lanes = target.vector_lanes;
   context.vector_registers = target.vector_registers;
-  auto function = copy_of(f);
+  auto function = ir::clone(f);
   passes::run_passes(*function, passes::standard_pipeline(), context, {});
   const auto code = codegen::compile(*function);
   if (workspace) *workspace = workspace_bytes(code->model(), inputs);
@@ -103,7 +102,7 @@ double worst_gradient(const std::string& text, const GradientInputs& inputs, con
 }
 
 double worst_gradient(const ir::Function& f, const GradientInputs& how, const passes::GradientOptions& options) {
-  const auto backward = with_gradients(f, options), forward = copy_of(f);
+  const auto backward = with_gradients(f, options), forward = ir::clone(f);
   passes::PassContext context;
   passes::differentiate(*forward, context);  // where the function itself asks for gradients
   auto inputs = draw(f, how);

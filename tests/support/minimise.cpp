@@ -1,7 +1,7 @@
 // Makes a failing function small enough to read.
-#include "ir/error.h"
-#include "ir/parser.h"
-#include "ir/printer.h"
+#include <fmt/format.h>
+
+#include "ir/clone.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
 #include "tests/support/random_graph.h"
@@ -55,16 +55,11 @@ void replace(Function& function, Op& op, bool by_operand) {
 
 }  // namespace
 
-std::unique_ptr<Function> copy_of(const Function& function) {
-  return std::move(
-      ir::parse_module(ir::print(function, {.max_inline_elements = int64_t{1} << 40}), "copy")->functions[0]);
-}
-
 std::unique_ptr<Function> minimise(const Function& function, const std::function<bool(const Function&)>& fails) {
-  auto best = copy_of(function);
+  auto best = ir::clone(function);
   /// Takes over what `change` makes of the best so far, if that still fails.
   const auto attempt = [&](const auto& change) {
-    auto changed = copy_of(*best);
+    auto changed = ir::clone(*best);
     change(*changed);
     clean(*changed);
     if (!ir::verify(*changed).empty() || !fails(*changed)) return false;

@@ -17,9 +17,6 @@ inline constexpr int64_t kMostLoopSteps = 5;
 /// types, odd sizes, sizes 0 and 1, named dims and nested regions are mixed. Each step adds one op, or one with regions.
 std::unique_ptr<ir::Function> random_graph(uint64_t seed, int steps);
 
-/// A copy with constants and all, through text.
-std::unique_ptr<ir::Function> copy_of(const ir::Function& function);
-
 /// A smaller function for which `fails` still holds: fewer outputs, ops replaced by arguments of their results' types.
 /// `fails` must hold for `function`; it is called often.
 std::unique_ptr<ir::Function> minimise(const ir::Function& function,
