@@ -9,7 +9,8 @@
 #include "ir/error.h"
 #include "runtime/training/data/split.h"
 #include "tools/seqc/options.h"
-#include "tools/seqc/train_files.h"
+#include "tools/seqc/train_layout.h"
+#include "tools/seqc/train_sources.h"
 
 namespace seqc::tools {
 namespace {
@@ -24,50 +25,13 @@ struct Examples {
   int64_t axis = 0;
 };
 
-/// The sizes of the file's axes as the model's input has them.
-ir::Shape layout_of(const TrainPort& port, bool examples_first) {
-  ir::Shape shape = port.type.shape;
-  if (examples_first) std::rotate(shape.begin(), shape.begin() + port.batch_axis, shape.begin() + port.batch_axis + 1);
-  return shape;
-}
-
-/// Axes of one element come and go: [N] serves as [N,1], and the other way round. Nothing if that is not what differs.
-std::optional<std::vector<int64_t>> with_rank_of(const std::vector<int64_t>& got, const ir::Shape& layout,
-                                                 int64_t examples) {
-  const auto rank = static_cast<int64_t>(layout.size()), had = static_cast<int64_t>(got.size());
-  if (had == rank) return got;
-  std::vector<int64_t> result;
-  if (had < rank) {
-    int64_t ones = 0;
-    for (int64_t i = 0; i < rank; ++i) ones += i != examples && layout[static_cast<size_t>(i)] == Dim(1);
-    if (ones != rank - had) return std::nullopt;
-    size_t next = 0;
-    for (int64_t i = 0; i < rank; ++i)
-      result.push_back(i != examples && layout[static_cast<size_t>(i)] == Dim(1) ? 1 : got[next++]);
-    return result;
-  }
-  // The example axis of the longer shape is not known if it has a 1 before it: only those behind it go.
-  if (examples != 0) return std::nullopt;
-  int64_t extra = had - rank;
-  if (std::count(got.begin() + 1, got.end(), 1) != extra) return std::nullopt;
-  for (size_t i = 0; i < got.size(); ++i)
-    if (i == 0 || got[i] != 1) result.push_back(got[i]);
-  return result;
-}
-
-std::string expected_text(const TrainPort& port, const ir::Shape& layout) {
-  return fmt::format(
-      "{} (axis {} counts the examples)", ir::Type{port.type.dtype, layout}.str(),
-      std::find(layout.begin(), layout.end(), port.type.shape[static_cast<size_t>(port.batch_axis)]) - layout.begin());
-}
-
 class Loader {
  public:
   Loader(const TrainArguments& arguments, const TrainModel& model) : a_(arguments), m_(model) {
     for (const std::string& text : a_.scales) {
       auto [name, numbers] = split_assignment(text, "--scale");
       scales_[name] = numbers;
-      if (!port(name)) fail(ErrorKind::BadInput, "--scale {}: the model has no such input", text);
+      if (!find_input(m_, name)) fail(ErrorKind::BadInput, "--scale {}: the model has no such input", text);
     }
   }
 
@@ -84,97 +48,15 @@ class Loader {
   }
 
  private:
-  const TrainPort* port(const std::string& name) const {
-    const auto it =
-        std::find_if(m_.inputs.begin(), m_.inputs.end(), [&](const TrainPort& port) { return port.name == name; });
-    return it == m_.inputs.end() ? nullptr : &*it;
-  }
-
-  /// Which file an input comes from.
-  std::map<std::string, FilePart> sources(const std::vector<std::string>& texts, const FilePart& target,
-                                          const std::string& option) {
-    std::map<std::string, FilePart> result;
-    const auto add = [&](const std::string& input, FilePart from) {
-      if (!result.emplace(input, std::move(from)).second)
-        fail(ErrorKind::BadInput, "{}: input \"{}\" is given twice", option, input);
-    };
-    for (const std::string& text : texts) {
-      FilePart from = parse_file_part(text, true);
-      if (from.input.empty()) {
-        for (const auto& [input, part] : unnamed(from, target)) add(input, {input, from.file, part});
-        continue;
-      }
-      if (!port(from.input)) refuse_input(from.input, option);
-      add(from.input, from);
-    }
-    for (const TrainPort& input : m_.inputs)
-      if (!result.contains(input.name))
-        fail(ErrorKind::BadInput,
-             "input \"{}\" ({}): no data for it, expected {} {}=FILE, or --zero {} if zeros will do", input.name,
-             input.type.str(), option, input.name, input.name);
-    return result;
-  }
-
-  [[noreturn]] void refuse_input(const std::string& name, const std::string& option) const {
-    std::vector<std::string> names;
-    for (const TrainPort& input : m_.inputs) names.push_back(input.name);
-    if (std::find(a_.zeros.begin(), a_.zeros.end(), name) != a_.zeros.end())
-      fail(ErrorKind::BadInput, "{} {}: the input is --zero as well, expected one of both", option, name);
-    if (std::find(m_.unneeded.begin(), m_.unneeded.end(), name) != m_.unneeded.end())
-      fail(ErrorKind::BadInput, "{} {}: output \"{}\" does not need this input, expected data for {}", option, name,
-           m_.output, fmt::join(names, ", "));
-    fail(ErrorKind::BadInput, "{} {}: the model has no such input, expected data for {}", option, name,
-         fmt::join(names, ", "));
-  }
-
-  /// Inputs that a file names by itself, with the parts that they are: arrays by name; the columns x, x.0, x.1, ...; of a
-  /// table for one input all columns.
-  std::map<std::string, std::string> unnamed(const FilePart& from, const FilePart& target) {
-    std::map<std::string, std::string> result;
-    if (!from.part.empty() && m_.inputs.size() > 1)
-      fail(ErrorKind::BadInput, "{}: say which input this is for: INPUT={}", from.str(), from.str());
-    if (!from.part.empty()) return {{m_.inputs.at(0).name, from.part}};
-    std::vector<std::string> others;
-    if (!TrainFiles::is_table(from.file)) {
-      for (const auto& [name, array] : files_.arrays(from.file)) {
-        const bool is_target = target.file == from.file && (target.part.empty() || target.part == name);
-        if (port(name))
-          result[name] = name;
-        else if (!is_target)
-          others.push_back(name);
-      }
-      if (result.empty() && files_.arrays(from.file).size() == 1 && m_.inputs.size() == 1) {
-        result[m_.inputs[0].name] = others.empty() ? "" : others[0];
-        others.clear();
-      }
-    } else {
-      for (const std::string& column : files_.table(from.file).columns()) {
-        const std::string name = column.substr(0, column.rfind('.'));
-        const std::string input = port(column) ? column : name;
-        if (port(input))
-          result[input] += (result[input].empty() ? "" : ",") + column;
-        else if (!(target.file == from.file && target.part.find(column) != std::string::npos))
-          others.push_back(column);
-      }
-      if (result.empty() && m_.inputs.size() == 1) return {{m_.inputs[0].name, ""}};
-    }
-    if (result.empty())
-      fail(ErrorKind::BadInput, "{}: names no input of the model, it has {}; INPUT={} says which input it is for",
-           from.file, fmt::join(others, ", "), from.file);
-    if (!others.empty()) notes_.push_back(fmt::format("{}: not used: {}", from.file, fmt::join(others, ", ")));
-    return result;
-  }
-
   Dataset dataset(const std::vector<std::string>& texts, const std::string& target_text,
                   const std::string& lengths_text, const std::string& option) {
-    const bool names_output = target_text.starts_with(m_.output + "=");
-    FilePart target = parse_file_part(target_text, names_output);
-    if (TrainFiles::is_table(target.file) && target.part.empty()) target.part = target_columns(target, texts);
-    const auto from = sources(texts, target, option);
+    const TrainSources sources = find_train_sources(a_, m_, files_, texts, target_text, option);
+    notes_.insert(notes_.end(), sources.notes.begin(), sources.notes.end());
+    const FilePart& target = sources.target;
     std::set<std::string> taken;
     for (const std::string& name : TrainFiles::names(target.part)) taken.insert(name);
     Dataset data;
-    for (const TrainPort& input : m_.inputs) add(data, input, from.at(input.name), taken);
+    for (const TrainPort& input : m_.inputs) add(data, input, sources.inputs.at(input.name), taken);
     add(data, m_.target, target, {});
     if (data.size() == 0) fail(ErrorKind::BadInput, "{}: holds no examples, expected one or more", target.str());
     if (m_.lengths.empty()) return data;
@@ -198,16 +80,6 @@ class Loader {
           fail(ErrorKind::BadInput, "{}: the label of example {} at step {} is {}, expected 0 to {} of {} classes",
                target.str(), n, t, label, m_.classes - 1, m_.classes);
     }
-  }
-
-  /// A table that holds the target alone needs no column names.
-  std::string target_columns(const FilePart& target, const std::vector<std::string>& texts) {
-    const auto& columns = files_.table(target.file).columns();
-    for (const std::string& text : texts)
-      if (parse_file_part(text, true).file == target.file)
-        fail(ErrorKind::BadInput, "--target {}: say which of its columns is the target: {}:COLUMN, one of {}",
-             target.file, target.file, fmt::join(columns, ", "));
-    return fmt::format("{}", fmt::join(columns, ","));
   }
 
   void add(Dataset& data, const TrainPort& port, const FilePart& from, const std::set<std::string>& taken) {
@@ -271,21 +143,6 @@ class Loader {
       result = training::scaled(result, std::stod(numbers[0]), numbers.size() > 1 ? std::stod(numbers[1]) : 0);
     }
     return {training::converted(result, port.type.dtype), axis};
-  }
-
-  /// The columns of a table as the axes of an example, row by row, when their sizes are known.
-  static std::optional<std::vector<int64_t>> table_shape(const std::vector<int64_t>& got, const ir::Shape& layout) {
-    std::vector<int64_t> shape = {got[0]};
-    int64_t open = -1, product = 1;
-    for (size_t i = 1; i < layout.size(); ++i) {
-      shape.push_back(layout[i].is_constant() ? layout[i].constant() : 1);
-      if (!layout[i].is_constant() && std::exchange(open, static_cast<int64_t>(i)) >= 0) return std::nullopt;
-      product *= shape.back();
-    }
-    if (product <= 0 || got[1] % product != 0) return std::nullopt;
-    if (open >= 0) shape[static_cast<size_t>(open)] = got[1] / product;
-    if (open < 0 && got[1] != product) return std::nullopt;
-    return shape;
   }
 
   /// What messages call it.
