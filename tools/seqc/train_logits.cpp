@@ -16,7 +16,16 @@ const Op* made_by(const Value* value, Opcode code) {
   return value->op() && value->op()->code() == code ? value->op() : nullptr;
 }
 
-bool moves(Opcode code) { return code == Opcode::Reshape || code == Opcode::Transpose || code == Opcode::Copy; }
+/// Casts between floats among them.
+bool moves(const Op& op) {
+  if (op.code() == Opcode::Cast) return ir::is_float(op.operand(0)->dtype()) && ir::is_float(op.result()->dtype());
+  return op.code() == Opcode::Reshape || op.code() == Opcode::Transpose || op.code() == Opcode::Copy;
+}
+
+/// A cast to fewer digits: fit for probabilities, but not for a loss.
+bool narrows(const Op& op) {
+  return op.code() == Opcode::Cast && ir::size_of(op.result()->dtype()) < ir::size_of(op.operand(0)->dtype());
+}
 
 /// The reduction below reshapes and broadcasts that keep its dims.
 const Op* reduction(const Value* value, ir::ReduceKind kind) {
@@ -47,7 +56,7 @@ bool follow_last(const Op& op, int64_t& axis) {
     axis = op.as<ir::TransposeAttr>().perm.at(static_cast<size_t>(axis));
     return true;
   }
-  if (op.code() == Opcode::Copy) return true;
+  if (op.code() == Opcode::Copy || op.code() == Opcode::Cast) return true;
   if (axis + 1 != static_cast<int64_t>(to.size()) || from.empty() || !(from.back() == to.back())) return false;
   axis = static_cast<int64_t>(from.size()) - 1;
   return true;
@@ -58,7 +67,7 @@ bool follow_last(const Op& op, int64_t& axis) {
 Logits find_logits(Value* output) {
   std::vector<const Op*> moved;
   Value* at = output;
-  for (; at->op() && moves(at->op()->code()); at = at->op()->operand(0)) moved.push_back(at->op());
+  for (; at->op() && moves(*at->op()); at = at->op()->operand(0)) moved.push_back(at->op());
   Logits result;
   std::vector<int64_t> axes;
   Value* before = softmax_of(at, axes);
@@ -77,7 +86,7 @@ Logits find_logits(Value* output) {
   Op* end = output->op()->parent()->terminator();
   ir::Builder builder = ir::Builder::before(end);
   for (auto op = moved.rbegin(); op != moved.rend(); ++op)
-    before = builder.emit((*op)->code(), {before}, (*op)->attr());
+    if (!narrows(**op)) before = builder.emit((*op)->code(), {before}, (*op)->attr());
   result.value = before;
   return result;
 }

@@ -10,10 +10,12 @@ enum class Ending { None, Softmax, SoftmaxElsewhere, Sigmoid };
 /// How a value is made. `SoftmaxElsewhere`: a softmax along another axis than the last one of the value.
 struct Logits {
   Ending ending = Ending::None;
-  ir::Value* value = nullptr;  ///< of the same shape, without the softmax or sigmoid; null unless there is one
+  /// Of the same shape (in a wider type, where the output is cast to a narrower one), without the softmax or sigmoid; null
+  /// unless there is one.
+  ir::Value* value = nullptr;
 };
 
-/// Looks through copies, transpositions and reshapes; writes those anew before the function's end, for what stood before.
+/// Looks through copies, casts, transpositions and reshapes; writes those anew before the function's end, for what stood before.
 Logits find_logits(ir::Value* output);
 
 }  // namespace seqc::tools
