@@ -1,5 +1,7 @@
 #include "runtime/training/checkpoint.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +16,7 @@ using ir::Tensor;
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr const char* kStates = "optimizer states";
 
 /// JSON has no infinities and no NaN.
 json number(double value) { return std::isfinite(value) ? json(value) : json(fmt::format("{}", value)); }
@@ -40,7 +43,7 @@ json model_of(const StepFunction& step) {
   for (const Kept& kept : step.states) states.push_back({kept.name, kept.start.type_str()});
   for (const Kept& kept : step.frozen)
     frozen.push_back({kept.name, fmt::format("{} of hash {:016x}", kept.start.type_str(), kept.start.hash())});
-  return {{"parameters", trained}, {"optimizer states", states}, {"frozen parameters", frozen}};
+  return {{"parameters", trained}, {kStates, states}, {"frozen parameters", frozen}};
 }
 
 std::string entry_text(const json& list, size_t i) {
@@ -48,17 +51,59 @@ std::string entry_text(const json& list, size_t i) {
   return fmt::format("\"{}\" {}", list[i][0].get<std::string>(), list[i][1].get<std::string>());
 }
 
+/// The first entry that differs; -1 if none does.
+int64_t first_difference(const json& got, const json& want) {
+  for (size_t i = 0; i < std::max(got.size(), want.size()); ++i)
+    if (entry_text(got, i) != entry_text(want, i)) return static_cast<int64_t>(i);
+  return -1;
+}
+
 void check_model(const std::string& path, const json& saved, const StepFunction& step) {
   const json expected = model_of(step);
-  for (const char* kind : {"parameters", "optimizer states", "frozen parameters"}) {
+  for (const char* kind : {"parameters", "frozen parameters"}) {
     const json &got = saved.at(kind), &want = expected.at(kind);
-    for (size_t i = 0; i < std::max(got.size(), want.size()); ++i)
-      if (entry_text(got, i) != entry_text(want, i))
-        fail(ErrorKind::BadInput,
-             "{}: is a checkpoint of another model: number {} of its {} is {}, expected {}; "
-             "train the model that it was made with, or choose another file",
-             path, i, kind, entry_text(got, i), entry_text(want, i));
+    const int64_t at = first_difference(got, want);
+    if (at >= 0)
+      fail(ErrorKind::BadInput,
+           "{}: is a checkpoint of another model: number {} of its {} is {}, expected {}; "
+           "train the model that it was made with, or choose another file",
+           path, at, kind, entry_text(got, static_cast<size_t>(at)), entry_text(want, static_cast<size_t>(at)));
   }
+}
+
+void check_settings(const std::string& path, const json& saved, const TrainerOptions& options) {
+  const std::string optimizer = saved.at("optimizer").get<std::string>(), clip = saved.at("clip").get<std::string>();
+  std::vector<std::string> got, want;
+  if (optimizer != options.optimizer.text) {
+    got.push_back(fmt::format("the optimizer \"{}\"", optimizer));
+    want.push_back(fmt::format("\"{}\"", options.optimizer.text));
+  }
+  if (clip != options.clip.str()) {
+    got.push_back(fmt::format("the clipping \"{}\"", clip));
+    want.push_back(fmt::format("\"{}\"", options.clip.str()));
+  }
+  if (!got.empty())
+    fail(ErrorKind::BadInput,
+         "{}: was made with {}, expected {}; go on with the settings that it was made with, or say that new ones are "
+         "meant (TrainOptions::new_settings, seqc train --new-settings)",
+         path, fmt::join(got, " and "), fmt::join(want, " and "));
+}
+
+/// Whether the optimiser's states go on; otherwise they begin anew.
+bool keeps_states(const std::string& path, const json& state, const StepFunction& step, const Optimizer& optimizer,
+                  bool new_settings) {
+  const json &got = state.at("model").at(kStates), want = model_of(step).at(kStates);
+  const int64_t at = first_difference(got, want);
+  if (at < 0) return true;
+  if (!new_settings)  // an optimiser of somebody's own, whose text does not say it
+    fail(ErrorKind::BadInput, "{}: was made with another optimizer: number {} of its states is {}, expected {}", path,
+         at, entry_text(got, static_cast<size_t>(at)), entry_text(want, static_cast<size_t>(at)));
+  if (optimizer.counts_steps)
+    fail(ErrorKind::BadInput,
+         "{}: was made with the optimizer \"{}\", whose states \"{}\" cannot take over, nor can it begin anew at step "
+         "{}; begin a new training with these parameters, or choose an optimizer that does not count steps",
+         path, state.at("optimizer").get<std::string>(), optimizer.text, state.at("step").get<int64_t>());
+  return false;
 }
 
 json state_json(const ProgressState& progress, const StepFunction& step, const TrainerOptions& options) {
@@ -140,18 +185,23 @@ void save_checkpoint(const std::string& path, const ProgressState& progress, con
   writer.finish();
 }
 
-ProgressState load_checkpoint(const std::string& path, const StepFunction& step) {
+ProgressState load_checkpoint(const std::string& path, const StepFunction& step, const TrainerOptions& options,
+                              bool new_settings) {
   Reader reader(path);
   const json state = reader.state();
   ProgressState progress;
+  bool same_states = true;
   try {
     check_model(path, state.at("model"), step);
+    if (!new_settings) check_settings(path, state, options);
+    same_states = keeps_states(path, state, step, options.optimizer, new_settings);
     read_state(state, progress);
   } catch (const json::exception& error) {
     reader.bad(fmt::format("its state.json: {}", error.what()));
   }
   for (const Kept& kept : step.parameters) progress.kept.push_back(reader.tensor("parameters", kept.name, &kept.start));
-  for (const Kept& kept : step.states) progress.kept.push_back(reader.tensor("optimizer", kept.name, &kept.start));
+  for (const Kept& kept : step.states)
+    progress.kept.push_back(same_states ? reader.tensor("optimizer", kept.name, &kept.start) : kept.start);
   if (!step.carried.empty() && reader.has(fmt::format("carried/{}.npy", step.carried[0].second)))
     for (const auto& [from, to] : step.carried) progress.carried.push_back(reader.tensor("carried", to, nullptr));
   if (!step.parameters.empty() && reader.has(fmt::format("best/{}.npy", step.parameters[0].name)))

@@ -134,7 +134,8 @@ Optimizer adam_like(const char* name, const Rate& rate, const AdamOptions& optio
       .text = fmt::format("{} rate {} beta1 {} beta2 {} epsilon {} weight_decay {} amsgrad {}", name, rate.str(),
                           options.beta1, options.beta2, options.epsilon, options.weight_decay, options.amsgrad),
       .rate = rate,
-      .states = {{"m"}, {"v"}}};
+      .states = {{"m"}, {"v"}},
+      .counts_steps = true};
   if (options.amsgrad) result.states.push_back({"u"});
   return result;
 }

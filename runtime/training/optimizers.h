@@ -36,6 +36,8 @@ struct Optimizer {
   /// A row whose gradient is 0 stays as it is, with its states. Tables of which few rows are looked up then have only
   /// those updated, to the same values.
   bool keeps_rows_without_gradient = false;
+  /// Its states must be as old as the training: it corrects for how few steps they have seen, as Adam does.
+  bool counts_steps = false;
 };
 
 // As PyTorch's optimisers of these names, update for update; see optimizers.cpp for the equations.

@@ -113,6 +113,8 @@ Trainer::Trainer(const ir::Function& model, TrainerOptions options)
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
+bool Trainer::is_first() const { return state_->ranks.first(); }
+const std::string& Trainer::loss() const { return state_->training->step().metrics[0]; }
 int64_t Trainer::steps() const { return state_->progress.step; }
 const std::vector<EpochReport>& Trainer::history() const { return state_->progress.history; }
 const ir::Function& Trainer::step_function() const { return *state_->training->step().function; }
@@ -213,18 +215,21 @@ double watched_value(const EpochReport& report, const std::string& name) {
   return it->second;
 }
 
-/// The position of the best epoch; -1 if there is none.
 int64_t best_epoch(const std::vector<EpochReport>& history, const TrainOptions& options, const StepFunction& step) {
-  int64_t best = -1;
-  for (size_t i = 0; i < history.size(); ++i) {
-    const double value = watched_value(history[i], watched(options, step));
-    const double least = best < 0 ? value : watched_value(history[static_cast<size_t>(best)], watched(options, step));
-    if (best < 0 || (options.watch_highest ? value > least : value < least)) best = static_cast<int64_t>(i);
-  }
-  return best;
+  return best_epoch(history, watched(options, step), options.watch_highest);
 }
 
 }  // namespace
+
+int64_t best_epoch(const std::vector<EpochReport>& history, const std::string& watch, bool highest) {
+  int64_t best = -1;
+  for (size_t i = 0; i < history.size(); ++i) {
+    const double value = watched_value(history[i], watch);
+    const double least = best < 0 ? value : watched_value(history[static_cast<size_t>(best)], watch);
+    if (best < 0 || (highest ? value > least : value < least)) best = static_cast<int64_t>(i);
+  }
+  return best;
+}
 
 bool Trainer::out_of_patience(const TrainOptions& options) const {
   const auto& history = state_->progress.history;
@@ -281,7 +286,8 @@ const std::vector<EpochReport>& Trainer::train(const BatchSource& batches, const
   State& s = *state_;
   ProgressState& p = s.progress;
   together(s.ranks, p, [&] {
-    if (options.resume && !options.checkpoint.empty() && there_for_all(options.checkpoint)) load(options.checkpoint);
+    if (options.resume && !options.checkpoint.empty() && there_for_all(options.checkpoint))
+      load(options.checkpoint, options.new_settings);
     same_for_all();
     while (p.epoch < options.epochs && !out_of_patience(options))
       if (!train_epoch(batches, options)) return;
@@ -333,9 +339,9 @@ void Trainer::save(const std::string& path) const {
   if (!written) fail(ErrorKind::BadInput, "{}: rank 0 cannot write it; what was there before is as it was", path);
 }
 
-void Trainer::load(const std::string& path) {
+void Trainer::load(const std::string& path, bool new_settings) {
   State& s = *state_;
-  s.progress = load_checkpoint(path, s.training->step());
+  s.progress = load_checkpoint(path, s.training->step(), s.options, new_settings);
   Batch carried;
   for (size_t i = 0; i < s.progress.carried.size(); ++i)
     carried[s.training->step().carried[i].second] = s.progress.carried[i];

@@ -16,8 +16,13 @@
 ///
 /// Several machines: `mpirun -n K program`. Each rank computes with its rows of every batch, and losses, metrics, gradients
 /// and random numbers are those that one process has of the whole batch, up to rounding (for one K: the same bits). Rank 0
-/// writes checkpoints and calls `on_batch` and `on_epoch`. All ranks construct the same trainer and make the same calls; an
-/// error of one of them in `train`, `evaluate` and `step` ends them all, saying which rank and batch. Models in which rows
+/// writes checkpoints and calls `on_batch` and `on_epoch`. All ranks construct the same trainer and make the same calls, and
+/// what a program prints or writes by itself, all of them print and write, unless it asks:
+///
+///   const auto metrics = trainer.evaluate(test);           // all ranks
+///   if (trainer.is_first()) fmt::print("{}\n", metrics.at("loss"));
+///
+/// An error of one rank in `train`, `evaluate` and `step` ends them all, saying which rank and batch. Models in which rows
 /// meet otherwise than in sums (normalisation over the batch) are refused by the constructor. A thread of each rank exchanges
 /// gradients while others are computed (TrainerOptions::overlap); Open MPI keeps all threads of a rank on one core where
 /// there are two ranks, unless it is told `--bind-to none`.
@@ -60,7 +65,8 @@ struct TrainOptions {
   /// A file that is written after each epoch and, if `checkpoint_steps` is above 0, after so many steps.
   std::string checkpoint = "";
   int64_t checkpoint_steps = 0;
-  bool resume = false;  ///< goes on from the checkpoint if that file is there
+  bool resume = false;        ///< goes on from the checkpoint if that file is there
+  bool new_settings = false;  ///< even if that was made with other settings, see Trainer::load
 
   /// Ends after this many epochs without a better `watch` than before, and takes the parameters of the best epoch; 0: never.
   int64_t patience = 0;
@@ -88,6 +94,9 @@ class Trainer {
   /// One step on one batch, for loops of your own.
   BatchReport step(const Batch& batch);
 
+  /// Whether this process is the one that prints: rank 0 of several, or on its own.
+  bool is_first() const;
+  const std::string& loss() const;                  ///< what the metric is called that is made small
   int64_t steps() const;                            ///< done so far
   const std::vector<EpochReport>& history() const;  ///< all epochs that were finished
   /// The parameters that are trained, as they are now.
@@ -104,8 +113,13 @@ class Trainer {
 
   /// Everything that training needs to go on, in a file that numpy.load reads; written whole or not at all.
   void save(const std::string& path) const;
-  /// Throws Error(BadInput) for damaged files and those of another model; the trainer is then as before.
-  void load(const std::string& path);
+  /// Throws Error(BadInput) for damaged files, those of another model, and those that were made with another optimiser, rate
+  /// or clipping (all numbers count; of cosine_decay the steps as well); the trainer is then as before.
+  ///
+  /// With `new_settings` this trainer's optimiser, rate and clipping take over, from the step that the checkpoint stands at.
+  /// The optimiser's states go on if it keeps states of the same names (adam and adamw do), and begin anew otherwise;
+  /// optimisers for which that is not possible (Optimizer::counts_steps) are refused.
+  void load(const std::string& path, bool new_settings = false);
 
  private:
   struct State;
@@ -119,5 +133,9 @@ class Trainer {
 
   std::unique_ptr<State> state_;
 };
+
+/// The position of the epoch whose metric `watch` (of validation, if there is any) is the least, or the highest; the first of
+/// equal ones, -1 of none. Throws Error(BadInput) where an epoch has no such metric.
+int64_t best_epoch(const std::vector<EpochReport>& history, const std::string& watch, bool highest = false);
 
 }  // namespace seqc::training

@@ -27,9 +27,13 @@ class Follow {
   /// Without a file the history is kept in memory; of a run that was resumed it then lacks the batches before.
   Follow(const Trainer& trainer, TrainOptions& options, std::string history_file = "",
          ProgressOutput output = ProgressOutput::standard_error());
+  /// The same, but shows nothing.
+  struct Quiet {};
+  Follow(const Trainer& trainer, TrainOptions& options, std::string history_file, Quiet);
   Follow(const Follow&) = delete;
   Follow& operator=(const Follow&) = delete;
 
+  /// Opens the file, if no batch has yet.
   const History& history();
   /// How long the batches of each epoch took that was trained here from its beginning, without what comes between epochs
   /// (validation, checkpoints). Measured from the end of the first batch, so that epochs of one batch are left out.
@@ -40,10 +44,12 @@ class Follow {
   void after_batch(const BatchReport& report);
   void after_epoch(const EpochReport& report);
   void add_epoch(const EpochReport& report);
+  Progress::Values shown(const Metrics& metrics, const std::string& prefix = "") const;
 
   const Trainer& trainer_;
   std::string file_;
-  ProgressOutput output_;
+  ProgressOutput output_ = ProgressOutput::standard_error();
+  bool shows_ = false;
   int64_t epochs_;
   std::optional<History> history_;
   std::unique_ptr<Progress> progress_;
