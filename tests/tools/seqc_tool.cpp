@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <stdexcept>
@@ -16,9 +17,10 @@ namespace seqc::test {
 
 namespace fs = std::filesystem;
 
-ToolResult run_program(const std::vector<std::string>& arguments) {
-  const TempDir folder;
-  const std::string out = (folder / "out").string(), err = (folder / "err").string();
+namespace {
+
+/// The process, whose outputs go to these files.
+pid_t start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -31,14 +33,40 @@ ToolResult run_program(const std::vector<std::string>& arguments) {
   const int failure = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failure) throw std::runtime_error(arguments[0] + ": " + std::strerror(failure));
+  return process;
+}
+
+void add_seqc(std::vector<std::string>& arguments) {
+  arguments.insert(arguments.begin(), (fs::read_symlink("/proc/self/exe").parent_path() / "seqc").string());
+}
+
+}  // namespace
+
+ToolResult run_program(const std::vector<std::string>& arguments) {
+  const TempDir folder;
+  const std::string out = (folder / "out").string(), err = (folder / "err").string();
+  const pid_t process = start(arguments, out, err);
   int status = 0;
   waitpid(process, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
 }
 
 ToolResult run_seqc(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), (fs::read_symlink("/proc/self/exe").parent_path() / "seqc").string());
+  add_seqc(arguments);
   return run_program(arguments);
+}
+
+bool kill_seqc(std::vector<std::string> arguments, const std::function<bool()>& when) {
+  add_seqc(arguments);
+  const pid_t process = start(arguments, "/dev/null", "/dev/null");
+  int status = 0;
+  for (bool killed = false; waitpid(process, &status, killed ? 0 : WNOHANG) == 0;) {
+    if (when())
+      killed = ::kill(process, SIGKILL) == 0;
+    else
+      ::usleep(500);
+  }
+  return WIFSIGNALED(status);
 }
 
 bool is_one_error(const ToolResult& result, const std::string& text) {

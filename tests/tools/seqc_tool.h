@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ ToolResult run_program(const std::vector<std::string>& arguments);
 
 /// Runs the `seqc` that lies beside this test program.
 ToolResult run_seqc(std::vector<std::string> arguments);
+
+/// Starts it, without its output, and kills it as soon as `when` says so. Whether it was killed before it came to its end.
+bool kill_seqc(std::vector<std::string> arguments, const std::function<bool()>& when);
 
 /// True if the tool did what is expected of it when the model or its data is at fault: exit code 1, nothing on standard
 /// output, one line `error: ...` on standard error that contains `text`. Says on standard error what differs.

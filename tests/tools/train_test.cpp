@@ -1,47 +1,19 @@
 // seqc train: ONNX models learn toy tasks from files.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "frontend/onnx/import.h"
-#include "runtime/files.h"
-#include "runtime/npy.h"
-#include "runtime/session.h"
-#include "runtime/training/archive.h"
 #include "tests/support/onnx_model.h"
 #include "tests/tools/seqc_tool.h"
+#include "tests/tools/train_setting.h"
 
 namespace {
 
 using namespace seqc::test;
 using nlohmann::json;
-namespace runtime = seqc::runtime;
-
-Tensor random_weights(std::vector<int64_t> shape, uint32_t seed) {
-  std::mt19937 random(seed);
-  Tensor tensor(DType::f32, std::move(shape));
-  for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(random() % 2001) / 2000 - 0.5f;
-  return tensor;
-}
-
-/// x[N,2] -> h = tanh(x w1 + b1) -> y[N,3] = softmax(h w2 + b2); the biases are equal tensors.
-ModelBuilder classifier(bool with_softmax = true) {
-  ModelBuilder model(13);
-  model.input("x", DType::f32, {"N", 2}).output("y", DType::f32, {"N", 3});
-  model.initializer("w1", random_weights({2, 3}, 1)).initializer("b1", Tensor(DType::f32, {3}));
-  model.initializer("w2", random_weights({3, 3}, 2)).initializer("b2", Tensor(DType::f32, {3}));
-  model.node("MatMul", {"x", "w1"}, {"a"});
-  model.node("Add", {"a", "b1"}, {"b"});
-  model.node("Tanh", {"b"}, {"h"});
-  model.node("MatMul", {"h", "w2"}, {"c"});
-  model.node("Add", {"c", "b2"}, {with_softmax ? "logits" : "y"}).name("last");
-  if (with_softmax) model.node("Softmax", {"logits"}, {"y"});
-  return model;
-}
 
 /// X[T,N,2] -> LSTM of 4 units -> last state -> y[N,1]; the initial state h0 is an input.
 ModelBuilder summer() {
@@ -56,72 +28,12 @@ ModelBuilder summer() {
   return model;
 }
 
-/// Points of the plane in three classes: right, left above, left below.
-struct Points {
-  Tensor x{DType::f32, {90, 2}}, labels{DType::i64, {90}};
-  Points() {
-    std::mt19937 random(7);
-    for (int64_t n = 0; n < 90; ++n) {
-      const double a = static_cast<double>(random() % 1000) / 500 - 1,
-                   b = static_cast<double>(random() % 1000) / 500 - 1;
-      x.set_real(2 * n, a), x.set_real(2 * n + 1, b);
-      labels.set_integer(n, a > 0 ? 0 : b > 0 ? 1 : 2);
-    }
-  }
-  std::string csv(bool names) const {
-    std::string text = "x.0,x.1,kind\n";
-    const char* kinds[] = {"right", "above", "below"};
-    for (int64_t n = 0; n < 90; ++n) {
-      const int64_t label = labels.integer(n);
-      text += fmt::format("{},{},{}\n", x.real(2 * n), x.real(2 * n + 1),
-                          names ? std::string(kinds[label]) : std::to_string(label));
-    }
-    return text;
-  }
-};
-
-struct Setting {
-  TempDir folder;
-  Points points;
-  std::string model = classifier().save(folder / "m.onnx").string();
-  std::string x = save("x.npy", points.x), y = save("t.npy", points.labels), tuned = path("tuned.onnx");
-
-  std::string path(const std::string& name) const { return (folder / name).string(); }
-  std::string save(const std::string& name, const Tensor& tensor) const {
-    runtime::save_npy(path(name), tensor);
-    return path(name);
-  }
-  /// Trains the classifier; `more` is added.
-  ToolResult train(std::vector<std::string> more, const std::string& data = "", const std::string& target = "",
-                   const std::string& rate = "0.05") const {
-    std::vector<std::string> all = {
-        "train", model, "--data", data.empty() ? "x=" + x : data, "--target", target.empty() ? y : target,
-        "-o",    tuned, "--loss", "softmax-cross-entropy",        "--batch",  "15",
-        "--lr",  rate,  "--quiet"};
-    all.insert(all.end(), more.begin(), more.end());
-    return run_seqc(all);
-  }
-};
-
-std::map<std::string, Tensor> initializers(const std::string& file) {
-  std::map<std::string, Tensor> result;
-  const auto model = load_model(file);
-  for (const auto& proto : model.graph().initializer()) result[proto.name()] = tensor_of(proto);
-  return result;
-}
-
-Tensor predict(const std::string& file, const std::vector<Tensor>& inputs) {
-  return runtime::Session(runtime::Program::compile_file(file)).run(inputs).at(0);
-}
-
-double last_loss(const ToolResult& result) { return json::parse(result.out).at("epochs").back()["training"]["loss"]; }
-
 }  // namespace
 
 TEST_SUITE_BEGIN("tools");
 
 TEST_CASE("train: a classifier with a softmax learns, and the file is the same but for its weights") {
-  const Setting s;
+  const TrainSetting s;
   const ToolResult result = s.train({"--epochs", "30", "--validation-split", "0.2", "--json"});
   CHECK(result.err == "note: output \"y\" ends in a softmax: the loss takes what stands before it\n");
   REQUIRE(result.exit_code == 0);
@@ -139,7 +51,7 @@ TEST_CASE("train: a classifier with a softmax learns, and the file is the same b
 }
 
 TEST_CASE("train: the written model's loss is the one that the trainer measured") {
-  const Setting s;
+  const TrainSetting s;
   const ToolResult result = s.train(
       {"--epochs", "3", "--validation-data", "x=" + s.x, "--validation-target", s.y, "--optimizer", "sgd", "--json"});
   REQUIRE(result.exit_code == 0);
@@ -150,7 +62,7 @@ TEST_CASE("train: the written model's loss is the one that the trainer measured"
 }
 
 TEST_CASE("train: an LSTM learns a sum, with zeros for its initial state") {
-  const Setting s;
+  const TrainSetting s;
   const std::string model = summer().save(s.folder / "lstm.onnx").string();
   const Tensor x = random_weights({5, 64, 2}, 9);
   Tensor sums(DType::f32, {64});  // serves as [64,1]
@@ -189,55 +101,8 @@ TEST_CASE("train: an LSTM learns a sum, with zeros for its initial state") {
   CHECK(is_one_error(with({"--zero", "h0"}), "--examples-first"));
 }
 
-TEST_CASE("train: resumed after every epoch it gives the same file and history") {
-  const Setting s;
-  const std::vector<std::string> options = {"--optimizer", "adamw", "--clip-value", "0.5", "--validation-split", "0.2"};
-  const auto run = [&](const std::string& name, const std::string& epochs, bool resume) {
-    std::vector<std::string> all = options;
-    for (const std::string& text : {std::string("--epochs"), epochs, std::string("--checkpoint"),
-                                    s.path(name + ".ckpt"), std::string("--history"), s.path(name + ".jsonl")})
-      all.push_back(text);
-    if (resume) all.push_back("--resume");
-    return s.train(all);
-  };
-  REQUIRE(run("whole", "4", false).exit_code == 0);
-  const std::string whole = runtime::read_file(s.tuned);
-  for (const char* epochs : {"1", "2", "4"}) REQUIRE(run("parts", epochs, true).exit_code == 0);
-  CHECK(runtime::read_file(s.tuned) == whole);
-  CHECK(runtime::read_file(s.path("parts.jsonl")) == runtime::read_file(s.path("whole.jsonl")));
-  const ToolResult other = s.train({"--resume", "--checkpoint", s.path("parts.ckpt"), "--train-only", "w1"});
-  CHECK(other.exit_code == 1);
-  CHECK(other.err.find("parts.ckpt: is a checkpoint of another model") != std::string::npos);
-}
-
-TEST_CASE("train: npz and csv give what npy gives") {
-  const Setting s;
-  REQUIRE(s.train({"--epochs", "2"}).exit_code == 0);
-  const std::string expected = runtime::read_file(s.tuned);
-  {
-    seqc::training::ArchiveWriter npz(s.path("d.npz"));
-    npz.add("x.npy", runtime::npy_bytes(s.points.x));
-    npz.add("label.npy", runtime::npy_bytes(s.points.labels));
-    npz.finish();
-  }
-  REQUIRE(s.train({"--epochs", "2"}, s.path("d.npz"), s.path("d.npz") + ":label").exit_code == 0);
-  CHECK(runtime::read_file(s.tuned) == expected);
-  write_file(s.folder / "d.csv", s.points.csv(false));
-  for (const char* data : {"d.csv", "x=d.csv:x.0,x.1"}) {
-    const std::string text = data;
-    const std::string from = text.starts_with("x=") ? "x=" + s.path(text.substr(2)) : s.path(text);
-    REQUIRE(s.train({"--epochs", "2"}, from, s.path("d.csv") + ":kind").exit_code == 0);
-    CHECK(runtime::read_file(s.tuned) == expected);
-  }
-  // Names of classes are numbered in their order.
-  write_file(s.folder / "names.csv", s.points.csv(true));
-  const ToolResult named = s.train({"--epochs", "2", "--json"}, s.path("names.csv"), s.path("names.csv") + ":kind");
-  REQUIRE(named.exit_code == 0);
-  CHECK(json::parse(named.out)["classes"] == json({"above", "below", "right"}));
-}
-
 TEST_CASE("train: some weights alone, other losses and optimisers, early stopping") {
-  const Setting s;
+  const TrainSetting s;
   const auto before = initializers(s.model);
   REQUIRE(s.train({"--epochs", "1", "--train-only", "*2"}).exit_code == 0);
   for (const auto& [name, tensor] : initializers(s.tuned))
@@ -258,7 +123,7 @@ TEST_CASE("train: some weights alone, other losses and optimisers, early stoppin
 }
 
 TEST_CASE("train: sequences with lengths, batches of a size that the model fixes") {
-  const Setting s;
+  const TrainSetting s;
   ModelBuilder model(13);  // y[2,5,3] = x w: two examples, five steps, three classes
   model.input("x", DType::f32, {2, 5, 2}).output("y", DType::f32, {2, 5, 3});
   model.initializer("w", random_weights({2, 3}, 1)).node("MatMul", {"x", "w"}, {"y"});
@@ -290,7 +155,7 @@ TEST_CASE("train: sequences with lengths, batches of a size that the model fixes
 }
 
 TEST_CASE("train: plot, page, table and progress") {
-  const Setting s;
+  const TrainSetting s;
   std::vector<std::string> all = {"train",     s.model,
                                   "--data",    "x=" + s.x,
                                   "--target",  s.y,
@@ -311,7 +176,7 @@ TEST_CASE("train: plot, page, table and progress") {
 }
 
 TEST_CASE("train: what is wrong is named, and no file is left") {
-  const Setting s;
+  const TrainSetting s;
   const auto refused = [&](const ToolResult& result, const std::string& text) {
     CHECK(is_one_error({result.exit_code, result.out, result.err.substr(result.err.find("error:"))}, text));
     CHECK_FALSE(std::filesystem::exists(s.tuned));

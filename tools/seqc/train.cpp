@@ -13,13 +13,14 @@
 #include "runtime/files.h"
 #include "runtime/session.h"
 #include "runtime/training/data/batches.h"
+#include "runtime/training/report/follow.h"
 #include "runtime/training/trainer.h"
 #include "tools/seqc/command.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/text.h"
 #include "tools/seqc/train_data.h"
 #include "tools/seqc/train_model.h"
-#include "tools/seqc/train_record.h"
+#include "tools/seqc/train_report.h"
 
 namespace seqc::tools {
 namespace {
@@ -44,6 +45,10 @@ Losses (of the mean over a batch):
   mse, huber                    target: numbers in the output's shape
   sequence-cross-entropy        target: a class number for each step of each example; --lengths leaves out padding
 A softmax or sigmoid at the model's end is left out for the cross entropies, and stays in the file.
+
+A resumed run must have the checkpoint's optimizer, schedule and clipping, unless --new-settings says otherwise. Cosine
+without STEPS ends with the last of --epochs: with other --epochs, data or --batch it is another schedule, and
+--schedule cosine:STEPS is the old one.
 
 What is as in use stays so: Dropout does nothing, BatchNormalization keeps its mean and variance. Biases and other weights
 of equal values are trained apart. Same data, options and seed: same bits, for any number of threads, resumed or not.
@@ -168,20 +173,20 @@ class Run {
 
   int train() {
     training::Trainer trainer = make_trainer();
-    if (a_.resume && fs::exists(a_.checkpoint)) trainer.load(a_.checkpoint);
-    TrainRecord record(a_, trainer.steps(), trainer.history());
-    if (!a_.quiet && !a_.json) fmt::print("{}\n", what_text(trainer));
+    if (a_.resume && fs::exists(a_.checkpoint)) trainer.load(a_.checkpoint, a_.new_settings);
+    if (!a_.quiet && !a_.json && trainer.is_first()) fmt::print("{}\n", what_text(trainer));
     training::TrainOptions options{.epochs = a_.epochs,
                                    .validation = sources_.validation.get(),
                                    .checkpoint = a_.checkpoint,
                                    .checkpoint_steps = a_.checkpoint_steps,
                                    .patience = a_.patience};
-    options.on_batch = [&](const training::BatchReport& report) { return record.add(report), true; };
-    options.on_epoch = [&](const training::EpochReport& report) { return record.add(report), true; };
+    const auto follow = make_follow(trainer, options);
+    follow->history();  // before hours of training: a file that cannot be written
     const auto& epochs = trainer.train(*sources_.training, options);
+    if (!trainer.is_first()) return 0;
     const auto weights = trainer.parameters();
     write(weights);
-    record.save(*model_.training, epochs, facts(trainer));
+    save_reports(a_, *model_.training, follow->history(), epochs, facts(trainer));
     if (a_.json)
       fmt::print("{}\n", summary(trainer).dump(2));
     else
@@ -203,6 +208,12 @@ class Run {
     return training::Trainer(*model_.training, std::move(options));
   }
 
+  std::unique_ptr<training::Follow> make_follow(const training::Trainer& trainer,
+                                                training::TrainOptions& options) const {
+    if (a_.quiet) return std::make_unique<training::Follow>(trainer, options, a_.history, training::Follow::Quiet());
+    return std::make_unique<training::Follow>(trainer, options, a_.history);
+  }
+
   void write(const std::map<std::string, Tensor>& weights) const {
     const std::string bytes = frontend::with_weights(a_.model, weights);
     check_tuned(bytes, a_, model_, weights, sources_.training->batch(0, 0));
@@ -221,7 +232,7 @@ class Run {
   std::vector<std::pair<std::string, std::string>> facts(const training::Trainer& trainer) const {
     const auto& epochs = trainer.history();
     std::vector<std::pair<std::string, std::string>> result;
-    if (const int64_t best = best_epoch(epochs); best >= 0) {
+    if (const int64_t best = training::best_epoch(epochs, trainer.loss()); best >= 0) {
       const auto& report = epochs[static_cast<size_t>(best)];
       const bool validated = !report.validation.empty();
       for (const auto& [name, value] : validated ? report.validation : report.training)
@@ -245,7 +256,7 @@ class Run {
                                    {"steps", trainer.steps()},
                                    {"trained", model_.trained},
                                    {"trained_weights", count_of(trainer.parameters())},
-                                   {"best_epoch", best_epoch(epochs) + 1},
+                                   {"best_epoch", training::best_epoch(epochs, trainer.loss()) + 1},
                                    {"epochs", epochs_json(epochs)}};
     if (!data_.classes.empty()) json["classes"] = data_.classes;
     return json;

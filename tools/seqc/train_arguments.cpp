@@ -197,8 +197,13 @@ void add_files(CLI::App& app, TrainArguments& a) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->needs(checkpoint)
       ->group(kGroup);
-  app.add_flag("--resume", a.resume, "goes on from the checkpoint, if it is there, to the same bits as without a stop")
-      ->needs(checkpoint)
+  auto* resume = app.add_flag("--resume", a.resume,
+                              "goes on from the checkpoint, if it is there, to the same bits as without a stop")
+                     ->needs(checkpoint)
+                     ->group(kGroup);
+  app.add_flag("--new-settings", a.new_settings,
+               "resumes with this optimizer, schedule and clipping though the checkpoint was made with others")
+      ->needs(resume)
       ->group(kGroup);
   app.add_option("--history", a.history, "loss of each step as JSON lines")->type_name("FILE.jsonl")->group(kGroup);
   app.add_option("--plot", a.plot, "loss over steps as a picture")->type_name("FILE.svg")->group(kGroup);

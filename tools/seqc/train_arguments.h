@@ -52,7 +52,7 @@ struct TrainArguments {
 
   std::string checkpoint, history, plot, report;
   int64_t checkpoint_steps = 0;
-  bool resume = false, json = false, quiet = false;
+  bool resume = false, new_settings = false, json = false, quiet = false;
 };
 
 void add_train_arguments(CLI::App& app, TrainArguments& arguments);

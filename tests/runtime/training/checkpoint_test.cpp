@@ -7,9 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bit>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <random>
+#include <set>
 
 #include "ir/error.h"
 #include "runtime/files.h"
@@ -27,6 +30,13 @@ training::TrainerOptions options(int threads = 1) {
   return {.optimizer = training::adam(1e-2), .clip = training::by_global_norm(1), .threads = threads};
 }
 
+/// What a child says of a batch that it has trained on.
+struct Trained {
+  int64_t step;
+  double loss;
+};
+static_assert(sizeof(Trained) <= PIPE_BUF);  // written whole or not at all
+
 /// A child ends here, without the exit handlers of the test program.
 [[noreturn]] void train_in_child(const std::string& path, int threads, int pipe) {
   try {
@@ -38,9 +48,10 @@ training::TrainerOptions options(int threads = 1) {
                                                 .checkpoint = path,
                                                 .checkpoint_steps = 3,
                                                 .resume = true,
-                                                .on_batch = [&](const training::BatchReport&) {
+                                                .on_batch = [&](const training::BatchReport& report) {
                                                   ::usleep(500);
-                                                  return ::write(pipe, "b", 1) == 1;
+                                                  const Trained said{report.step, report.metrics.at("loss")};
+                                                  return ::write(pipe, &said, sizeof said) == sizeof said;
                                                 }});
     ::_exit(0);
   } catch (const std::exception& error) {
@@ -49,8 +60,10 @@ training::TrainerOptions options(int threads = 1) {
   }
 }
 
-/// Trains in a child process that is killed after some batches; true when it came to its end before.
-bool train_and_kill(const std::string& path, int threads, int batches, int microseconds) {
+/// Trains in a child process that is killed after some batches; true when it came to its end before. All that it trained on
+/// goes behind `trained`.
+bool train_and_kill(const std::string& path, int threads, int batches, int microseconds,
+                    std::vector<Trained>& trained) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const pid_t child = ::fork();
@@ -60,15 +73,22 @@ bool train_and_kill(const std::string& path, int threads, int batches, int micro
     train_in_child(path, threads, ends[1]);
   }
   ::close(ends[1]);
-  char byte;
+  Trained said{};
   int seen = 0;
-  while (seen < batches && ::read(ends[0], &byte, 1) == 1) ++seen;
+  const auto read = [&] {
+    if (::read(ends[0], &said, sizeof said) != sizeof said) return false;
+    trained.push_back(said);
+    return true;
+  };
+  while (seen < batches && read()) ++seen;
   if (seen == batches) {
     ::usleep(static_cast<useconds_t>(microseconds));
     ::kill(child, SIGKILL);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
+  while (read()) {  // what it said before it was killed
+  }
   ::close(ends[0]);
   const bool finished = WIFEXITED(status);
   if (finished) REQUIRE(WEXITSTATUS(status) == 0);
@@ -96,14 +116,32 @@ TEST_CASE("checkpoints: a training that is killed ten times comes to the same en
   const test::TempDir folder;
   std::mt19937 random(1);
   Trainer undisturbed(*test::adding_model(7, 0.1), options());
-  undisturbed.train(AddingProblem(10, 5, 40, 3), {.epochs = 3});
+  std::vector<double> losses;
+  undisturbed.train(AddingProblem(10, 5, 40, 3), {.epochs = 3, .on_batch = [&](const training::BatchReport& report) {
+                                                    losses.push_back(report.metrics.at("loss"));
+                                                    return true;
+                                                  }});
+  REQUIRE(losses.size() == 120);
   for (const int threads : {1, 2}) {
     CAPTURE(threads);
     const std::string path = (folder / ("run" + std::to_string(threads))).string();
+    std::vector<Trained> trained;
     for (int kills = 0; kills < 10; ++kills)
-      REQUIRE(!train_and_kill(path, threads, 4 + static_cast<int>(random() % 8), static_cast<int>(random() % 3000)));
+      REQUIRE(!train_and_kill(path, threads, 4 + static_cast<int>(random() % 8), static_cast<int>(random() % 3000),
+                              trained));
     CHECK(std::filesystem::exists(path));
-    REQUIRE(train_and_kill(path, threads, 1 << 30, 0));
+    REQUIRE(train_and_kill(path, threads, 1 << 30, 0, trained));
+    // Every batch was trained on, some of them again and again, and always with the loss of the run that was not killed.
+    CHECK(trained.size() > losses.size());
+    std::set<int64_t> steps;
+    for (const Trained& said : trained) {
+      CAPTURE(said.step);
+      REQUIRE(said.step >= 1);
+      REQUIRE(said.step <= 120);
+      steps.insert(said.step);
+      CHECK(std::bit_cast<uint64_t>(said.loss) == std::bit_cast<uint64_t>(losses[static_cast<size_t>(said.step) - 1]));
+    }
+    CHECK(steps.size() == losses.size());
     Trainer resumed(*test::adding_model(7, 0.1), options());
     resumed.load(path);
     CHECK(resumed.history().size() == 3);
@@ -169,9 +207,6 @@ TEST_CASE("checkpoints: one of another model is refused, and what differs is nam
                        doctest::Contains("is a checkpoint of another model: number 0 of its parameters "
                                          "is \"w\" f64[1,2], expected \"lstm.input.w\" f32[3,2]"),
                        Error);
-  Trainer plain(*test::linear_model(), {.optimizer = training::sgd(0.1)});
-  CHECK_THROWS_WITH_AS(plain.load(path),
-                       doctest::Contains("number 0 of its optimizer states is \"w:m\" f64[1,2], expected none"), Error);
   Trainer frozen(*test::linear_model(), {.optimizer = training::adam(0.1), .train = {"w"}});
   CHECK_THROWS_WITH_AS(frozen.load(path),
                        doctest::Contains("number 1 of its parameters is \"b\" f64[1], expected none"), Error);
@@ -179,7 +214,85 @@ TEST_CASE("checkpoints: one of another model is refused, and what differs is nam
   training::ArchiveWriter writer(path);
   writer.add("readme", "hello");
   writer.finish();
-  CHECK_THROWS_WITH_AS(plain.load(path), doctest::Contains("it has no \"state.json\""), Error);
+  CHECK_THROWS_WITH_AS(frozen.load(path), doctest::Contains("it has no \"state.json\""), Error);
+}
+
+TEST_CASE("checkpoints: other settings are refused, unless they are meant") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  const training::Batch batch = {{"x", ir::Tensor(ir::DType::f64, {2, 2})},
+                                 {"target", ir::Tensor(ir::DType::f64, {2, 1})}};
+  const auto trainer = [](training::Optimizer optimizer, training::Clip clip = {}) {
+    return Trainer(*test::linear_model(), {.optimizer = std::move(optimizer), .clip = clip});
+  };
+  /// What a checkpoint of `first` says to `second`; "" if it goes on.
+  const auto says = [&](Trainer first, Trainer second, bool new_settings = false) -> std::string {
+    first.step(batch), first.step(batch);
+    first.save(path);
+    try {
+      second.load(path, new_settings);
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::BadInput);
+      CHECK(second.steps() == 0);
+      return std::string(error.what()).substr(path.size());
+    }
+    CHECK(second.steps() == 2);
+    CHECK(second.parameters().at("w").identical(first.parameters().at("w")));
+    second.step(batch);
+    return "";
+  };
+  const auto cosine = [](int64_t steps) { return training::adam(training::cosine_decay(0.1, steps)); };
+  const auto text = [](const std::string& adam, const std::string& clip = "") {
+    return "\"adam rate " + adam + " beta1 0.9 beta2 0.999 epsilon 1e-08 weight_decay 0 amsgrad false\"" + clip;
+  };
+  const std::string remedy =
+      "; go on with the settings that it was made with, or say that new ones are meant (TrainOptions::new_settings, "
+      "seqc "
+      "train --new-settings)";
+  CHECK(says(trainer(cosine(10)), trainer(cosine(10))) == "");
+  // A schedule that is longer because there are more epochs is another one.
+  CHECK(says(trainer(cosine(10)), trainer(cosine(20))) == ": was made with the optimizer " +
+                                                              text("cosine_decay 0.1 to 0 in 10") + ", expected " +
+                                                              text("cosine_decay 0.1 to 0 in 20") + remedy);
+  CHECK(says(trainer(training::adam(0.1)), trainer(training::adam(0.1), training::by_value(2))) ==
+        ": was made with the clipping \"none\", expected \"by_value 2\"" + remedy);
+  CHECK(says(trainer(training::adam(0.1), training::by_norm(1)), trainer(training::adam(0.2), training::by_value(2))) ==
+        ": was made with the optimizer " + text("0.1") + " and the clipping \"by_norm 1\", expected " + text("0.2") +
+            " and \"by_value 2\"" + remedy);
+  CHECK(says(trainer(training::adam(0.1)), trainer(training::sgd(0.1))).find("expected \"sgd rate 0.1") < 300);
+  // New ones that are meant: states go on where they are the same, or begin anew where that can be.
+  CHECK(says(trainer(cosine(10)), trainer(training::adamw(0.5), training::by_norm(1)), true) == "");
+  CHECK(says(trainer(training::adam(0.1)), trainer(training::sgd(0.1, {.momentum = 0.5})), true) == "");
+  CHECK(says(trainer(training::sgd(0.1)), trainer(training::rmsprop(0.1)), true) == "");
+  CHECK(says(trainer(training::sgd(0.1)), trainer(training::adam(0.1)), true)
+            .find("nor can it begin anew at step 2; begin a new training with these parameters") < 400);
+  // The same words of somebody's own optimiser for other states.
+  training::Optimizer own = training::sgd(0.1, {.momentum = 0.5}), other = training::sgd(0.1);
+  own.text = other.text = "mine";
+  CHECK(says(trainer(own), trainer(other)) ==
+        ": was made with another optimizer: number 0 of its states is \"w:momentum\" f64[1,2], expected none");
+}
+
+TEST_CASE("checkpoints: new settings take over at the step, with the old states") {
+  const test::TempDir folder;
+  const std::string path = (folder / "checkpoint").string();
+  const AddingProblem data(6, 3, 10, 4);
+  // The rate of both falls after the first epoch: one schedule says so, or two, one after the other.
+  const auto rate = [](double second) { return training::piecewise({1e-2, second}, {10}); };
+  const auto with = [](training::Rate rate) {
+    return training::TrainerOptions{.optimizer = training::adam(std::move(rate))};
+  };
+  Trainer whole(*test::adding_model(3), with(rate(1e-3))), first(*test::adding_model(3), with(1e-2)),
+      second(*test::adding_model(3), with(1e-3));
+  whole.train(data, {.epochs = 2});
+  first.train(data, {.epochs = 1, .checkpoint = path});
+  CHECK_THROWS_AS(second.train(data, {.epochs = 2, .checkpoint = path, .resume = true}), Error);
+  second.train(data, {.epochs = 2, .checkpoint = path, .resume = true, .new_settings = true});
+  check_equal(second, whole);
+  // From now on the checkpoint is one of the new settings.
+  Trainer third(*test::adding_model(3), with(1e-3));
+  third.load(path);
+  check_equal(third, whole);
 }
 
 TEST_CASE("checkpoints: a file that cannot be written leaves the older one") {

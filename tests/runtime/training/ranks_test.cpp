@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 
 #include "frontend/dsl/dsl.h"
@@ -103,6 +104,11 @@ TEST_CASE("ranks: a rank" * doctest::skip()) {
   if (work.empty()) return;
   if (work.starts_with("learn")) return learn(work.substr(5), folder);
   Trainer trainer = adding_trainer();
+  if (work == "print") {
+    const double loss = trainer.evaluate(test::AddingProblem(5, 7, 6, 1)).at("loss");
+    if (trainer.is_first()) std::printf("the loss is %.4f\n", loss);
+    return;
+  }
   const std::string checkpoint = folder + "/checkpoint";
   trainer.train(Trouble(1, 3, work), {.epochs = 3, .checkpoint = checkpoint, .checkpoint_steps = 2, .resume = true});
 }
@@ -139,6 +145,20 @@ TEST_CASE("ranks: several learn what one learns, to rounding, and the same bits 
     other.train(*task.data, {.epochs = 2, .validation = task.validation()});
     same_to_rounding(alone, other, task.name == "adding" ? 2e-5 : 1e-12);
   }
+}
+
+TEST_CASE("ranks: what a program prints is there once, if it asks who is first") {
+  Trainer alone = adding_trainer();
+  CHECK(alone.is_first());  // without mpirun, and without MPI
+  if (!test::has_mpirun()) return;
+  const auto result = run_ranks(2, "print", "/");
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  char line[40];
+  std::snprintf(line, sizeof line, "the loss is %.4f\n", alone.evaluate(test::AddingProblem(5, 7, 6, 1)).at("loss"));
+  const size_t at = result.out.find(line);
+  REQUIRE(at != std::string::npos);
+  CHECK(result.out.find("the loss is", at + 1) == std::string::npos);
 }
 
 TEST_CASE("ranks: one that is killed ends the job, and the checkpoint is one to go on from") {
