@@ -131,8 +131,8 @@ TEST_CASE("differentiate: memory grows with the steps by what is kept of each") 
       fmt::print("| {} {}, {} inputs, {} rows | {} | {} | {} | {:.0f} | {} |\n", layer.cell, layer.hidden, layer.inputs,
                  layer.rows, stacks.forward, stacks.backward, predicted, measured, at_1000);
     // What was saved is kept, with the gradients of the gates, and copies of inputs and states for the products that the
-    // gradients of weights are. Where those are no larger than a state they lie where something was that is no longer
-    // needed; copies of odd sizes are filled up to whole vectors.
+    // gradients of weights are. Where those of a GRU or LSTM are no larger than a state they lie where something was that
+    // is no longer needed; copies of odd sizes are filled up to whole vectors.
     const auto filled = [](int64_t size) { return (size + 31) / 32 * 32; };
     const int64_t least = stacks.forward + stacks.backward;
     const int64_t copies = 4 * layer.rows * (filled(layer.inputs) + 2 * filled(layer.hidden));
@@ -140,7 +140,7 @@ TEST_CASE("differentiate: memory grows with the steps by what is kept of each") 
     CHECK(predicted <= least + copies);
     CHECK(measured >= 0.98 * static_cast<double>(predicted));
     CHECK(measured <= 1.02 * static_cast<double>(least + copies));
-    if (layer.rows > 1 && layer.hidden % 32 == 0) {
+    if (layer.cell != "RNN" && layer.rows > 1 && layer.hidden % 32 == 0) {
       CHECK(predicted == least);
       CHECK(measured == doctest::Approx(static_cast<double>(least)).epsilon(0.02));
     }
