@@ -147,6 +147,11 @@ Var accuracy(const Var& logits, const Var& labels, const Var& weights) {
   return weighted_mean(cast(equal(chosen, labels), logits.dtype()), weights_of_labels(logits, labels, weights));
 }
 
+Var binary_accuracy(const Var& logits, const Var& targets, const Var& weights) {
+  need_equal("binary_accuracy", logits, targets);
+  return weighted_mean(cast(equal(logits > 0.0, targets > 0.5), logits.dtype()), weights);
+}
+
 Var perplexity(const Var& cross_entropy) { return exp(cross_entropy); }
 
 Var root_mean_squared_error(const Var& x, const Var& targets, const Var& weights) {

@@ -33,6 +33,8 @@ Var l2(const Vars& parameters, double amount);
 
 /// Share of rows whose largest logit is the label's (the first, if several are): logits[..., C], labels[...].
 Var accuracy(const Var& logits, const Var& labels, const Var& weights = {});
+/// Share of elements on the right side: a logit above 0 where the target is above 1/2, else not; of one shape.
+Var binary_accuracy(const Var& logits, const Var& targets, const Var& weights = {});
 /// e^(mean cross entropy): of how many equally likely classes the model seems to choose.
 Var perplexity(const Var& cross_entropy);
 /// Square root of the mean squared error.

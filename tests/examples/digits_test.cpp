@@ -66,8 +66,11 @@ TEST_CASE("digits: the files of MNIST") {
 }
 
 TEST_CASE("digits: as text") {
-  Tensor x(ir::DType::f32, {4, 2, 4});
-  x.set_real(0, 1);                    // top left of the first
-  x.set_real((3 * 2 + 1) * 4 + 3, 1);  // bottom right of the second
-  CHECK(show_digits(x, {"a", "bc"}) == "▀\n       ▄\n a   bc \n");
+  Tensor x(ir::DType::f32, {4, 2, 12}), probabilities(ir::DType::f32, {2, 3});
+  x.set_real(0, 1);                      // top left of the first
+  x.set_real((3 * 2 + 1) * 12 + 11, 1);  // bottom right of the second
+  probabilities.set_real(2, 0.75);
+  probabilities.set_real(3, 0.5);
+  const std::string empty(23, ' ');
+  CHECK(show_digits(x, probabilities) == "▀\n" + empty + "▄\n 2 (75.0 %)  0 (50.0 %) \n");
 }

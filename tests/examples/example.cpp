@@ -96,7 +96,7 @@ void check_model(const ExampleModel& model, const ExampleRun& run) {
 
 ToolResult ExampleRun::start(const std::string& name, const std::vector<std::string>& arguments) const {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / ("example_" + name);
-  std::vector<std::string> command = {program.string(), "--out", file("").string(), "--threads", "2"};
+  std::vector<std::string> command = {program.string(), "--out", file("").string(), "--threads", "1"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_program(command);
 }

@@ -24,7 +24,7 @@ struct ExampleModel {
 
 struct Example {
   std::string name;                             ///< of the program, without `example_`
-  std::vector<std::string> arguments = {};      ///< beside --out, --record and --threads 2
+  std::vector<std::string> arguments = {};      ///< beside --out, --record and --threads 1
   std::map<std::string, double> at_least = {};  ///< figures of summary.json
   std::map<std::string, double> at_most = {};
   std::vector<ExampleModel> models = {{}};
@@ -40,7 +40,7 @@ class ExampleRun {
   /// A file of the folder --out.
   std::filesystem::path file(const std::string& name) const { return folder() / "out" / name; }
   std::filesystem::path folder() const { return folder_.path(""); }
-  /// Starts a program with --out, --threads 2 and these arguments.
+  /// Starts a program with --out, --threads 1 and these arguments.
   ToolResult start(const std::string& name, const std::vector<std::string>& arguments) const;
   /// The figures of summary.json.
   std::map<std::string, double> figures() const;

@@ -183,6 +183,21 @@ TEST_CASE("metrics: accuracy takes the first of equal logits, and leaves out wha
   CHECK(run(model2, dsl::perplexity(ce), {f64({}, {std::log(7.0)})}) == doctest::Approx(7));
 }
 
+TEST_CASE("metrics: binary accuracy, with weights; a logit of 0 says no") {
+  const Tensor logits = f64({2, 3}, {1, -2, 0, 0, 3, -1}), targets = f64({2, 3}, {1, 0, 0, 1, 0, 0.5});
+  for (const bool weighted : {false, true}) {
+    dsl::Model model;
+    const Var x = model.input("x", DType::f64, {kN, Dim(3)}), t = model.input("t", DType::f64, {kN, Dim(3)});
+    if (!weighted) {
+      CHECK(run(model, dsl::binary_accuracy(x, t), {logits, targets}) == doctest::Approx(4 / 6.0));
+      continue;
+    }
+    const Var w = model.input("w", DType::f64, {kN, Dim(3)});
+    CHECK(run(model, dsl::binary_accuracy(x, t, w), {logits, targets, f64({2, 3}, {2, 0, 1, 3, 0, 0})}) ==
+          doctest::Approx(0.5));
+  }
+}
+
 TEST_CASE("losses: bad operands are named") {
   dsl::Model model;
   const Var x = model.input("x", DType::f64, {Dim(2), Dim(3)}), l = model.input("l", DType::i64, {Dim(3)}),

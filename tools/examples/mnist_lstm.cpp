@@ -2,7 +2,8 @@
 //   example_mnist_lstm                 learns digits that the program draws
 //   example_mnist_lstm --data DIR      MNIST: the four files train-images-idx3-ubyte.gz, ... in that folder
 //   example_mnist_lstm --predict 3     what the trained model says to three of the test pictures, without training
-#include <fmt/format.h>
+#include <algorithm>
+#include <numeric>
 
 #include "frontend/dsl/dsl.h"
 #include "runtime/training/data/batches.h"
@@ -44,20 +45,12 @@ std::unique_ptr<ir::Module> build(uint64_t seed) {
   return model.finish(/*trainable=*/true);
 }
 
-/// What a model says to the first `count` examples.
+/// What a model says to the first `count` pictures.
 std::string predictions(runtime::Session model, const training::Dataset& data, int64_t count) {
-  std::vector<int64_t> examples;
-  for (int64_t i = 0; i < std::min(count, data.size()); ++i) examples.push_back(i);
+  std::vector<int64_t> examples(static_cast<size_t>(std::min(count, data.size())));
+  std::iota(examples.begin(), examples.end(), 0);
   const Tensor x = data.gather(examples).at("x");
-  const Tensor probabilities = model.run({x})[0];
-  std::vector<std::string> says;
-  for (const int64_t i : examples) {
-    int64_t best = 0;
-    for (int64_t digit = 1; digit < kDigits; ++digit)
-      if (probabilities.real(i * kDigits + digit) > probabilities.real(i * kDigits + best)) best = digit;
-    says.push_back(fmt::format("{} ({:.1f} %)", best, 100 * probabilities.real(i * kDigits + best)));
-  }
-  return examples::show_digits(x, says);
+  return examples::show_digits(x, model.run({x})[0]);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -149,12 +150,11 @@ Digits load_digits(const std::string& folder) {
   return {part(files, folder, "train"), part(files, folder, "t10k")};
 }
 
-std::string show_digits(const Tensor& x, const std::vector<std::string>& below) {
-  const int64_t rows = x.shape()[1], side = x.shape()[2];
+std::string show_digits(const Tensor& x, const Tensor& probabilities) {
+  const int64_t count = x.shape()[1], side = x.shape()[2], classes = probabilities.shape()[1];
   const auto ink = [&](int64_t row, int64_t n, int64_t column) {
-    return x.real((row * rows + n) * side + column) > .4;
+    return x.real((row * count + n) * side + column) > .4;
   };
-  const int64_t count = std::min(rows, static_cast<int64_t>(below.size()));
   std::string text;
   for (int64_t row = 0; row + 1 < x.shape()[0]; row += 2) {  // two rows of pixels in a line of text
     for (int64_t n = 0; n < count; ++n)
@@ -163,7 +163,13 @@ std::string show_digits(const Tensor& x, const std::vector<std::string>& below) 
     text.resize(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
-  for (int64_t n = 0; n < count; ++n) text += fmt::format("{:^{}}", below[static_cast<size_t>(n)], side);
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t best = 0;
+    for (int64_t digit = 1; digit < classes; ++digit)
+      if (probabilities.real(n * classes + digit) > probabilities.real(n * classes + best)) best = digit;
+    text +=
+        fmt::format("{:^{}}", fmt::format("{} ({:.1f} %)", best, 100 * probabilities.real(n * classes + best)), side);
+  }
   return text + '\n';
 }
 

@@ -27,7 +27,7 @@ struct DrawnDigits {
 };
 DrawnDigits draw_digits(int64_t count, uint64_t seed);
 
-/// Pictures side by side as text: x f32[28,N,28], those of the given rows with a line of text below each.
-std::string show_digits(const ir::Tensor& x, const std::vector<std::string>& below);
+/// Pictures x f32[28,N,28] side by side as text, and below each which digit got the largest of probabilities f32[N,10].
+std::string show_digits(const ir::Tensor& x, const ir::Tensor& probabilities);
 
 }  // namespace seqc::examples

@@ -122,6 +122,12 @@ int64_t Run::epochs() const {
 
 std::string Run::file(const std::string& name) const { return (fs::path(out_) / name).string(); }
 
+void Run::write(const std::string& name, const std::string& bytes) const {
+  if (!first()) return;
+  fs::create_directories(fs::path(file(name)).parent_path());
+  runtime::write_file(file(name), bytes);
+}
+
 /// A checkpoint says which model it is of, but not which data: these are kept beside it.
 void Run::check_settings() {
   const std::string path = file("settings.json");

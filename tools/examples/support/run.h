@@ -60,6 +60,8 @@ class Run {
   int threads() const { return threads_; }
   /// A file in the run's folder.
   std::string file(const std::string& name) const;
+  /// Writes a file there that later starts need, such as a vocabulary.
+  void write(const std::string& name, const std::string& bytes) const;
   /// An option of the program's own that decides what is learnt: a run goes on only with the value that it began with.
   void setting(const std::string& name, const std::string& value) { settings_[name] = value; }
 
