@@ -72,5 +72,5 @@ TEST_CASE("digits: as text") {
   probabilities.set_real(2, 0.75);
   probabilities.set_real(3, 0.5);
   const std::string empty(23, ' ');
-  CHECK(show_digits(x, probabilities) == "▀\n" + empty + "▄\n 2 (75.0 %)  0 (50.0 %) \n");
+  CHECK(digits_as_text(x, digit_texts(probabilities)) == "▀\n" + empty + "▄\n 2 (75.0 %)  0 (50.0 %) \n");
 }

@@ -45,12 +45,13 @@ std::unique_ptr<ir::Module> build(uint64_t seed) {
   return model.finish(/*trainable=*/true);
 }
 
-/// What a model says to the first `count` pictures.
-std::string predictions(runtime::Session model, const training::Dataset& data, int64_t count) {
-  std::vector<int64_t> examples(static_cast<size_t>(std::min(count, data.size())));
-  std::iota(examples.begin(), examples.end(), 0);
-  const Tensor x = data.gather(examples).at("x");
-  return examples::show_digits(x, model.run({x})[0]);
+/// Shows the first `count` pictures of the test set to the exported model, and what it says to them.
+void predict(examples::Run& run, const training::Dataset& test, int64_t count) {
+  std::vector<int64_t> first(static_cast<size_t>(std::min(count, test.size())));
+  std::iota(first.begin(), first.end(), 0);
+  const Tensor x = test.gather(first).at("x");
+  runtime::Session model = run.open();
+  examples::show_digits(run, x, model.run({x})[0]);
 }
 
 }  // namespace
@@ -61,12 +62,12 @@ int main(int argc, char** argv) {
                      .epochs = 5,
                      .built_in_epochs = 4,
                      .data = "a folder with the four files of MNIST"});
-  int64_t predict = 0;
-  run.options().add_option("--predict", predict, "shows so many test pictures and what the trained model says to them");
+  int64_t count = 0;
+  run.options().add_option("--predict", count, "shows so many test pictures and what the trained model says to them");
 
   return run.main(argc, argv, [&] {
     const examples::Digits digits = examples::load_digits(run.data());
-    if (predict > 0) return run.print(predictions(run.open(), digits.test, predict));
+    if (count > 0) return predict(run, digits.test, count);
 
     const auto train = training::prefetch(training::batches(digits.train, {.size = kBatch, .seed = run.seed()}));
     const auto test = training::batches(digits.test, {.size = kBatch, .shuffle = false});
@@ -80,6 +81,6 @@ int main(int argc, char** argv) {
     run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()});
     run.test(trainer, *test);
     run.export_onnx(trainer, {"probabilities"}, *test);
-    run.sample("Test pictures, and what the model says", predictions(run.open(), digits.test, 3));
+    predict(run, digits.test, 4);
   });
 }

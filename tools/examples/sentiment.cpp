@@ -56,11 +56,11 @@ training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabula
   return data;
 }
 
-void predict(examples::Run& run, const std::string& review) {
+std::string predict(const examples::Run& run, const std::string& review) {
   const Vocabulary vocabulary = Vocabulary::load(run.file("vocabulary.json"));
   const std::vector<int64_t> words = vocabulary.encode(words_of(review));
   const Tensor x = Tensor::i64({static_cast<int64_t>(words.size()), 1}, words);
-  run.print(fmt::format("{:.1f} % favourable: {}", 100 * run.open().run({x})[0].real(0), review));
+  return fmt::format("{:.1f} % favourable: {}\n", 100 * run.open().run({x})[0].real(0), review);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   run.options().add_option("--predict", review, "a review to be judged by the trained model");
 
   return run.main(argc, argv, [&] {
-    if (!review.empty()) return predict(run, review);
+    if (!review.empty()) return run.print(predict(run, review));
 
     const examples::Reviews reviews = examples::load_reviews(run.data());
     std::vector<training::Tokens> texts;
@@ -95,9 +95,11 @@ int main(int argc, char** argv) {
     run.train(trainer, *train, {.epochs = run.epochs(), .validation = validation.get(), .patience = 2});
     run.test(trainer, *test);
     run.export_onnx(trainer, {"probability"}, *test);
+    std::string said;
     for (const char* text :
          {"The plot was clever, and the acting is far from boring. I found the ending really moving.",
           "A good cast, but the story was dull and the music painful. I was not moved."})
-      predict(run, text);
+      said += predict(run, text);
+    run.sample("What the model says to reviews that it has not seen", said);
   });
 }

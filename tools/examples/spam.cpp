@@ -50,12 +50,12 @@ Tensor numbers(const std::vector<training::Tokens>& messages, const Vocabulary& 
 
 training::Tokens words_of(const std::string& message) { return training::words(training::clean(message)); }
 
-void predict(examples::Run& run, const std::string& message) {
+std::string predict(const examples::Run& run, const std::string& message) {
   const Vocabulary vocabulary = Vocabulary::load(run.file("vocabulary.json"));
   training::Dataset data;
   data.add("x", numbers({words_of(message)}, vocabulary), {.batch_axis = 1});
   const Tensor probabilities = run.open().run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
-  run.print(fmt::format("{:.1f} % spam: {}", 100 * probabilities.real(1), message));
+  return fmt::format("{:.1f} % spam: {}\n", 100 * probabilities.real(1), message);
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   run.options().add_option("--predict", message, "a message to be judged by the trained model");
 
   return run.main(argc, argv, [&] {
-    if (!message.empty()) return predict(run, message);
+    if (!message.empty()) return run.print(predict(run, message));
 
     const training::LabelledTexts messages = examples::load_messages(run.data());
     std::vector<training::Tokens> texts;
@@ -90,8 +90,10 @@ int main(int argc, char** argv) {
     run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()});
     run.test(trainer, *test);
     run.export_onnx(trainer, {"probabilities"}, *test);
+    std::string said;
     for (const char* text : {"Congratulations! You won a free holiday, call 08000 123456 now to claim it",
                              "Hi, are you free tonight? Call me when you are home"})
-      predict(run, text);
+      said += predict(run, text);
+    run.sample("What the model says to messages that it has not seen", said);
   });
 }

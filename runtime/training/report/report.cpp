@@ -23,20 +23,24 @@ p{margin:12px 0}
 .card{padding:8px;margin:16px 0;overflow-x:auto}
 .card svg{display:block;margin:0 auto}
 .facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}
-.facts div{flex:1 1 150px;padding:14px 18px}
+.facts div{flex:1 1 130px;padding:14px 18px}
 .facts dt{font-size:14px;color:#5c636a}
 .facts dd{margin:2px 0 0;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:8px 14px;text-align:left;border-bottom:1px solid #e9ecef;vertical-align:top}
-th{font-weight:600;color:#5c636a;white-space:nowrap}
+th{font-weight:600;color:#5c636a;vertical-align:bottom}
 tr:last-child td{border-bottom:0}
 .total td{font-weight:600;border-top:2px solid #ced4da}
-.n{text-align:right;white-space:nowrap}
+td.n{white-space:nowrap}
+.n{text-align:right}
+.pictures{display:flex;flex-wrap:wrap;gap:12px;margin:16px 0}
+.pictures figure{margin:0;padding:12px;text-align:center;background:#fff;border:1px solid #e1e4e8;border-radius:10px}
+.pictures svg{display:block;margin:0 auto 8px;fill:currentColor}
 pre{padding:16px 18px;margin:16px 0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,monospace}
 @media(prefers-color-scheme:dark){
 body{background:#121416;color:#e9ecef}
 .sub,th,.facts dt{color:#a9b1b9}
-.card,pre,.facts div{background:#1b1e21;border-color:#2f353a}
+.card,pre,.facts div,.pictures figure{background:#1b1e21;border-color:#2f353a}
 th,td{border-color:#2a2f34}
 .total td{border-top-color:#495057}
 }
@@ -151,6 +155,30 @@ Report& Report::table(const Table& table) {
     body_ += "</tr>\n";
   }
   body_ += "</tbody></table></div>\n";
+  return *this;
+}
+
+Report& Report::pictures(const ir::Tensor& pictures, const std::vector<std::string>& captions) {
+  const auto& shape = pictures.shape();
+  if (shape.size() != 3 || shape[0] != static_cast<int64_t>(captions.size()))
+    fail(ErrorKind::BadInput, "pictures: got {} and {} captions, expected [captions, rows, columns]",
+         pictures.type_str(), captions.size());
+  constexpr int64_t kPixels = 140;  // of the longer side, about
+  const int64_t rows = shape[1], columns = shape[2],
+                zoom = std::max<int64_t>(1, kPixels / std::max({rows, columns, int64_t{1}}));
+  body_ += "<div class=\"pictures\">";
+  for (int64_t n = 0; n < shape[0]; ++n) {
+    body_ +=
+        fmt::format("<figure><svg width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" shape-rendering=\"crispEdges\">",
+                    columns * zoom, rows * zoom, columns, rows);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < columns; ++column) {
+        const double ink = std::clamp(pictures.real((n * rows + row) * columns + column), 0.0, 1.0);
+        if (ink >= 0.02) body_ += fmt::format("<path d=\"M{} {}h1v1h-1z\" opacity=\"{:.2g}\"/>", column, row, ink);
+      }
+    body_ += fmt::format("</svg><figcaption>{}</figcaption></figure>", escaped(captions[static_cast<size_t>(n)]));
+  }
+  body_ += "</div>\n";
   return *this;
 }
 

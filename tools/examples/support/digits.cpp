@@ -150,8 +150,20 @@ Digits load_digits(const std::string& folder) {
   return {part(files, folder, "train"), part(files, folder, "t10k")};
 }
 
-std::string show_digits(const Tensor& x, const Tensor& probabilities) {
-  const int64_t count = x.shape()[1], side = x.shape()[2], classes = probabilities.shape()[1];
+std::vector<std::string> digit_texts(const Tensor& probabilities) {
+  const int64_t classes = probabilities.shape()[1];
+  std::vector<std::string> texts;
+  for (int64_t n = 0; n < probabilities.shape()[0]; ++n) {
+    int64_t best = 0;
+    for (int64_t digit = 1; digit < classes; ++digit)
+      if (probabilities.real(n * classes + digit) > probabilities.real(n * classes + best)) best = digit;
+    texts.push_back(fmt::format("{} ({:.1f} %)", best, 100 * probabilities.real(n * classes + best)));
+  }
+  return texts;
+}
+
+std::string digits_as_text(const Tensor& x, const std::vector<std::string>& below) {
+  const int64_t count = x.shape()[1], side = x.shape()[2];
   const auto ink = [&](int64_t row, int64_t n, int64_t column) {
     return x.real((row * count + n) * side + column) > .4;
   };
@@ -163,14 +175,22 @@ std::string show_digits(const Tensor& x, const Tensor& probabilities) {
     text.resize(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
-  for (int64_t n = 0; n < count; ++n) {
-    int64_t best = 0;
-    for (int64_t digit = 1; digit < classes; ++digit)
-      if (probabilities.real(n * classes + digit) > probabilities.real(n * classes + best)) best = digit;
-    text +=
-        fmt::format("{:^{}}", fmt::format("{} ({:.1f} %)", best, 100 * probabilities.real(n * classes + best)), side);
-  }
+  for (const std::string& line : below) text += fmt::format("{:^{}}", line, side);
   return text + '\n';
+}
+
+void show_digits(Run& run, const Tensor& x, const Tensor& probabilities) {
+  const std::vector<std::string> texts = digit_texts(probabilities);
+  run.print(digits_as_text(x, texts));
+  const int64_t rows = x.shape()[0], count = x.shape()[1], columns = x.shape()[2];
+  Tensor pictures(ir::DType::f32, {count, rows, columns});
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t n = 0; n < count; ++n)
+      for (int64_t column = 0; column < columns; ++column)
+        pictures.set_real((n * rows + row) * columns + column, x.real((row * count + n) * columns + column));
+  run.section([=](training::Report& report) {
+    report.heading("What the model says to pictures of the test set").pictures(pictures, texts);
+  });
 }
 
 }  // namespace seqc::examples

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/training/data/dataset.h"
+#include "tools/examples/support/run.h"
 
 namespace seqc::examples {
 
@@ -27,7 +28,13 @@ struct DrawnDigits {
 };
 DrawnDigits draw_digits(int64_t count, uint64_t seed);
 
-/// Pictures x f32[28,N,28] side by side as text, and below each which digit got the largest of probabilities f32[N,10].
-std::string show_digits(const ir::Tensor& x, const ir::Tensor& probabilities);
+/// Which digit gets the largest of probabilities f32[N,10]: "7 (99.3 %)" for each row.
+std::vector<std::string> digit_texts(const ir::Tensor& probabilities);
+
+/// Pictures x f32[28,N,28] side by side as text with a line below each.
+std::string digits_as_text(const ir::Tensor& x, const std::vector<std::string>& below);
+
+/// Shows pictures and what a model says to them on the terminal and in the report.
+void show_digits(Run& run, const ir::Tensor& x, const ir::Tensor& probabilities);
 
 }  // namespace seqc::examples

@@ -10,11 +10,11 @@
 #include "frontend/onnx/export.h"
 #include "ir/error.h"
 #include "runtime/files.h"
-#include "runtime/npy.h"
-#include "runtime/training/archive.h"
 #include "runtime/training/ranks.h"
 #include "runtime/training/report/follow.h"
-#include "runtime/training/report/text.h"
+#include "tools/examples/support/figures.h"
+#include "tools/examples/support/processor_time.h"
+#include "tools/examples/support/recording.h"
 
 namespace seqc::examples {
 
@@ -35,36 +35,6 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-std::string figure_text(const std::string& name, double value) {
-  const auto about = [&](const char* what) { return name.find(what) != std::string::npos; };
-  if (about("accuracy") || about("share")) return fmt::format("{:.2f} %", 100 * value);
-  if (about("seconds")) return fmt::format("{:.3g} s", value);
-  if (value == static_cast<double>(static_cast<int64_t>(value))) return training::grouped(static_cast<int64_t>(value));
-  return training::metric_text(value);
-}
-
-std::string joined(const std::string& part, const std::string& name) { return part.empty() ? name : part + " " + name; }
-
-/// The inputs of a program from a batch; what it lacks (states that are carried) is zeros.
-std::vector<Tensor> inputs_of(const runtime::Program& program, const training::Batch& batch) {
-  ir::DimBindings dims;
-  for (const runtime::Port& port : program.inputs())
-    if (const auto it = batch.find(port.name); it != batch.end())
-      for (size_t i = 0; i < port.type.shape.size(); ++i)
-        if (port.type.shape[i].is_symbol()) dims[port.type.shape[i].symbol_name()] = it->second.shape()[i];
-  std::vector<Tensor> inputs;
-  for (const runtime::Port& port : program.inputs()) {
-    if (const auto it = batch.find(port.name); it != batch.end()) {
-      inputs.push_back(it->second);
-      continue;
-    }
-    std::vector<int64_t> shape;
-    for (const ir::Dim& dim : port.type.shape) shape.push_back(dim.evaluate(dims));
-    inputs.emplace_back(port.type.dtype, shape);
-  }
-  return inputs;
-}
-
 }  // namespace
 
 Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" + about_.name) {
@@ -80,6 +50,8 @@ Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" 
       ->check(CLI::PositiveNumber);
   app_.add_option("--out", out_, "the folder for what is made")->default_str(about_.name + ".out");
   app_.add_flag("--fresh", fresh_, "begins anew; otherwise a run goes on where it was stopped");
+  app_.add_option("--save-data", save_data_,
+                  "an .npz file for the batches of training and test data, for other programs");
   app_.add_option("--record", record_,
                   "an .npz file for the inputs of all test examples and what the model says to them");
 }
@@ -88,12 +60,14 @@ void Run::parse(int argc, char** argv) {
   app_.parse(argc, argv);
   if (threads_ == 0) threads_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   if (out_.empty()) out_ = about_.name + ".out";
+  if (!save_data_.empty() && first()) data_file_ = std::make_unique<DataFile>(save_data_);
 }
 
 int Run::main(int argc, char** argv, const std::function<void()>& body) {
   try {
     parse(argc, argv);
     body();
+    if (data_file_) data_file_->finish();
     if (trained_ && first()) {
       write_summary();
       write_report();
@@ -112,6 +86,8 @@ int Run::main(int argc, char** argv, const std::function<void()>& body) {
   }
   return 1;
 }
+
+Run::~Run() = default;
 
 bool Run::first() const { return training::Ranks::world().first(); }
 
@@ -161,37 +137,39 @@ void Run::train(training::Trainer& trainer, const training::BatchSource& batches
     if (fresh_) fs::remove(options.checkpoint);
   }
 
+  if (data_file_) data_file_->add("train", batches);
+  if (data_file_ && options.validation) data_file_->add("validation", *options.validation);
+
+  const ProcessorTime processor(options);
   training::Follow follow(trainer, options, (folder / "history.jsonl").string());
   const auto& epochs = trainer.train(batches, options);
   if (follow.epoch_seconds().empty())
     print(fmt::format("trained already: {} epochs; --epochs trains longer, --fresh anew", epochs.size()));
 
-  figure("epochs", static_cast<double>(epochs.size()), part);
-  figure("parameters", static_cast<double>(count_of(trainer.parameters())), part);
-  add_seconds(follow.epoch_seconds(), part);
-  if (!epochs.empty() && first())
-    for (const auto& [metric, value] : epochs[0].training) {
-      training::Plot curve = training::history_plot(follow.history(), metric);
-      curve.title = joined(part, metric);
-      plot((fs::path(part) / metric).string(), curve);
-    }
-  sections_.push_back(
-      [heading = joined(part, "model"), table](training::Report& report) { report.heading(heading).table(table); });
+  figures_.push_back({part, "epochs", static_cast<double>(epochs.size()), true});
+  figures_.push_back({part, "parameters", static_cast<double>(count_of(trainer.parameters())), true});
+  add_seconds("seconds per epoch", follow.epoch_seconds(), part);
+  add_seconds("processor seconds per epoch", processor.epoch_seconds(), part);
+  if (!epochs.empty() && first()) add_curves(trainer, follow.history(), part);
+  training_sections_.push_back([part, table](training::Report& report) {
+    if (part.empty()) report.heading("Model");
+    report.table(table);
+  });
 }
 
-void Run::add_seconds(const std::vector<double>& seconds, const std::string& part) {
-  if (!seconds.empty()) return figure("seconds per epoch", median(seconds), part);
+void Run::add_seconds(const std::string& name, const std::vector<double>& seconds, const std::string& part) {
+  if (!seconds.empty()) return figures_.push_back({part, name, median(seconds), true});
   // Nothing was left to train: as it was when it was trained.
   if (!fs::exists(file("summary.json"))) return;
   const auto before = nlohmann::json::parse(runtime::read_file(file("summary.json")), nullptr, false);
-  const std::string name = joined(part, "seconds per epoch");
-  if (before.contains("figures") && before["figures"].contains(name))
-    figure("seconds per epoch", before["figures"][name], part);
+  if (before.contains("figures") && before["figures"].contains(joined_name(part, name)))
+    figures_.push_back({part, name, before["figures"][joined_name(part, name)], true});
 }
 
 training::Metrics Run::test(training::Trainer& trainer, const training::BatchSource& batches, const std::string& part) {
+  if (data_file_) data_file_->add("test", batches);
   const training::Metrics metrics = trainer.evaluate(batches);
-  std::string line = joined(part, "test:");
+  std::string line = joined_name(part, "test:");
   for (const auto& [name, value] : metrics) {
     figure("test " + name, value, part);
     line += fmt::format("  {} {}", name, figure_text(name, value));
@@ -204,28 +182,13 @@ void Run::export_onnx(const training::Trainer& trainer, const std::vector<std::s
                       const training::BatchSource& batches, const std::string& part) {
   if (first()) {
     frontend::export_model(*trainer.model(outputs), (fs::path(file(part)) / "model.onnx").string());
-    if (!record_.empty()) record(trainer, outputs, batches, part);
+    if (!record_.empty()) {
+      fs::path path = record_;  // of a part: FILE-PART.npz
+      if (!part.empty()) path.replace_filename(path.stem().string() + "-" + part + path.extension().string());
+      record_model(path.string(), trainer.model(outputs), batches, threads_);
+    }
   }
   training::Ranks::world().first_says(true);  // the others wait: they may read it
-}
-
-void Run::record(const training::Trainer& trainer, const std::vector<std::string>& outputs,
-                 const training::BatchSource& batches, const std::string& part) {
-  runtime::Session session(runtime::Program::compile(trainer.model(outputs)), threads_);
-  const runtime::Program& program = session.program();
-  fs::path path = record_;  // of a part: FILE-PART.npz
-  if (!part.empty()) path.replace_filename(path.stem().string() + "-" + part + path.extension().string());
-  training::ArchiveWriter archive(path.string());
-  const auto add = [&](int64_t batch, const std::string& name, const Tensor& value) {
-    archive.add(fmt::format("{}.{}.npy", batch, name), runtime::npy_bytes(value));
-  };
-  for (int64_t i = 0; i < batches.size(0); ++i) {
-    const std::vector<Tensor> inputs = inputs_of(program, batches.batch(0, i));
-    const std::vector<Tensor> said = session.run(inputs);
-    for (size_t k = 0; k < inputs.size(); ++k) add(i, program.inputs()[k].name, inputs[k]);
-    for (size_t k = 0; k < said.size(); ++k) add(i, program.outputs()[k].name, said[k]);
-  }
-  archive.finish();
 }
 
 runtime::Session Run::open(const std::string& part) const {
@@ -233,65 +196,6 @@ runtime::Session Run::open(const std::string& part) const {
   if (!fs::exists(path))
     fail(ErrorKind::BadInput, "{}: no trained model there; run example_{} first to train one", path, about_.name);
   return runtime::Session(runtime::Program::open(path), threads_);
-}
-
-void Run::print(const std::string& line) const {
-  if (first()) fmt::print("{}{}", line, line.ends_with('\n') ? "" : "\n");
-  std::fflush(stdout);
-}
-
-void Run::figure(const std::string& name, double value, const std::string& part) {
-  figures_.push_back({part, name, value});
-}
-
-void Run::sample(const std::string& heading, const std::string& text) {
-  print(fmt::format("{}\n{}", heading, text));
-  sections_.push_back([=](training::Report& report) { report.heading(heading).sample(text); });
-}
-
-void Run::plot(const std::string& name, const training::Plot& plot, const std::string& text) {
-  if (first()) training::save_svg(file(name + ".svg"), plot);
-  sections_.push_back([=](training::Report& report) {
-    report.plot(plot);
-    if (!text.empty()) report.text(text);
-  });
-}
-
-void Run::write_summary() const {
-  nlohmann::ordered_json summary = {{"program", about_.name},
-                                    {"data", data_.empty() ? "built-in" : data_},
-                                    {"seed", seed_},
-                                    {"threads", threads_},
-                                    {"ranks", training::Ranks::world().count()},
-                                    {"figures", nlohmann::ordered_json::object()}};
-  for (const Figure& f : figures_) summary["figures"][joined(f.part, f.name)] = f.value;
-  runtime::write_file(file("summary.json"), summary.dump(2) + "\n");
-}
-
-void Run::write_report() const {
-  training::Report report(about_.name, about_.about);
-  std::vector<std::pair<std::string, std::string>> facts;
-  training::Table parts;  // a row a part, a column a figure
-  for (const Figure& f : figures_) {
-    const std::string text = figure_text(f.name, f.value);
-    if (f.part.empty()) {
-      facts.emplace_back(f.name, text);
-      continue;
-    }
-    if (parts.columns.empty()) parts.columns = {""};
-    auto column = std::find(parts.columns.begin(), parts.columns.end(), f.name);
-    if (column == parts.columns.end()) column = parts.columns.insert(column, f.name);
-    const auto index = static_cast<size_t>(column - parts.columns.begin());
-    auto row = std::find_if(parts.rows.begin(), parts.rows.end(), [&](const auto& r) { return r[0] == f.part; });
-    if (row == parts.rows.end()) row = parts.rows.insert(row, {f.part});
-    row->resize(std::max(row->size(), index + 1));
-    (*row)[index] = text;
-  }
-  if (!facts.empty()) report.facts(facts);
-  if (!parts.rows.empty()) report.table(parts);
-  report.text(fmt::format("Data: {}. Seed {}.", data_.empty() ? "the program's built-in set" : data_, seed_));
-  for (const auto& section : sections_) section(report);
-  report.save(file("report.html"));
 }
 
 }  // namespace seqc::examples

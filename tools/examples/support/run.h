@@ -29,11 +29,14 @@
 #include <vector>
 
 #include "runtime/session.h"
+#include "runtime/training/report/history.h"
 #include "runtime/training/report/plot.h"
 #include "runtime/training/report/report.h"
 #include "runtime/training/trainer.h"
 
 namespace seqc::examples {
+
+class DataFile;
 
 struct About {
   std::string name;                         ///< of the program, without `example_`
@@ -47,6 +50,7 @@ struct About {
 class Run {
  public:
   explicit Run(About about);
+  ~Run();
 
   /// To add options of the program's own, before `main`.
   CLI::App& options() { return app_; }
@@ -86,22 +90,23 @@ class Run {
   void figure(const std::string& name, double value, const std::string& part = "");
   /// Text that shows what the model does.
   void sample(const std::string& heading, const std::string& text);
+  /// Anything else in the report.
+  void section(std::function<void(training::Report&)> write) { own_sections_.push_back(std::move(write)); }
   /// A plot in the report, and as NAME.svg.
   void plot(const std::string& name, const training::Plot& plot, const std::string& text = "");
 
  private:
   void parse(int argc, char** argv);
   void check_settings();
-  void add_seconds(const std::vector<double>& seconds, const std::string& part);
-  void record(const training::Trainer& trainer, const std::vector<std::string>& outputs,
-              const training::BatchSource& batches, const std::string& part);
+  void add_seconds(const std::string& name, const std::vector<double>& seconds, const std::string& part);
+  void add_curves(const training::Trainer& trainer, const training::History& history, const std::string& part);
   void write_summary() const;
   void write_report() const;
   bool first() const;
 
   About about_;
   CLI::App app_;
-  std::string data_, out_, record_;
+  std::string data_, out_, record_, save_data_;
   int64_t epochs_ = -1;
   uint64_t seed_ = 1;
   int threads_ = 0;
@@ -109,12 +114,15 @@ class Run {
 
   std::map<std::string, std::string> settings_;
   bool trained_ = false;
+  std::unique_ptr<DataFile> data_file_;
   struct Figure {
     std::string part, name;
     double value;
+    bool about_training;  ///< seconds, sizes: not what the run is judged by
   };
   std::vector<Figure> figures_;
-  std::vector<std::function<void(training::Report&)>> sections_;  ///< of the report, in order
+  using Sections = std::vector<std::function<void(training::Report&)>>;
+  Sections own_sections_, training_sections_;  ///< of the report: first what the program adds, then how training went
 };
 
 }  // namespace seqc::examples

@@ -128,7 +128,7 @@ LabelledTexts load_messages(const std::string& folder) {
 }
 
 Reviews load_reviews(const std::string& folder) {
-  if (folder.empty()) return {made_up_reviews(2000, 1), made_up_reviews(400, 2), made_up_reviews(400, 3)};
+  if (folder.empty()) return {made_up_reviews(1800, 1), made_up_reviews(300, 2), made_up_reviews(300, 3)};
   const fs::path path = folder;
   if (fs::exists(path / "train.tsv.gz"))
     return {table(path / "train.tsv.gz", {"train"}), table(path / "train.tsv.gz", {"val"}),

@@ -18,7 +18,7 @@ struct Reviews {
 
 /// The Large Movie Review Dataset (IMDb) in that folder: train.tsv.gz and test.tsv.gz with columns split (of train: train
 /// or val), label (0, 1) and text; or the folders train/pos, train/neg, test/pos and test/neg of the original, of whose
-/// reviews for training a fifth becomes the validation set. Without a folder 2,000, 400 and 400 reviews that are made up:
+/// reviews for training a fifth becomes the validation set. Without a folder 1,800, 300 and 300 reviews that are made up:
 /// some sentences in which films and what belongs to them are praised or not, with negations, so that words alone mislead.
 Reviews load_reviews(const std::string& folder);
 

@@ -57,3 +57,18 @@ TEST_CASE("reports: the weights of a model, layer by layer") {
   CHECK(constants.rows.size() == 4);
   CHECK(constants.rows.back() == trained.rows.back());
 }
+
+TEST_CASE("report: pictures with captions") {
+  ir::Tensor pictures(ir::DType::f32, {2, 3, 5});
+  pictures.set_real(7, 1);      // row 1, column 2 of the first
+  pictures.set_real(8, 0.01);   // too faint to be seen
+  pictures.set_real(29, 0.25);  // the last of the second
+  training::Report report("r");
+  report.pictures(pictures, {"a<b", "c"});
+  const std::string html = report.html();
+  CHECK(html.find("viewBox=\"0 0 5 3\" shape-rendering=\"crispEdges\"><path d=\"M2 1h1v1h-1z\" opacity=\"1\"/></svg>"
+                  "<figcaption>a&lt;b</figcaption>") != std::string::npos);
+  CHECK(html.find("<path d=\"M4 2h1v1h-1z\" opacity=\"0.25\"/></svg><figcaption>c</figcaption>") != std::string::npos);
+  CHECK_THROWS_WITH(report.pictures(pictures, {"a"}),
+                    "pictures: got f32[2,3,5] and 1 captions, expected [captions, rows, columns]");
+}

@@ -1,0 +1,61 @@
+#include "tools/examples/support/recording.h"
+
+#include <fmt/format.h>
+
+#include "runtime/npy.h"
+#include "runtime/session.h"
+
+namespace seqc::examples {
+
+using ir::Tensor;
+
+namespace {
+
+/// The inputs of a program from a batch; what it lacks (states that are carried) is zeros.
+std::vector<Tensor> inputs_of(const runtime::Program& program, const training::Batch& batch) {
+  ir::DimBindings dims;
+  for (const runtime::Port& port : program.inputs())
+    if (const auto it = batch.find(port.name); it != batch.end())
+      for (size_t i = 0; i < port.type.shape.size(); ++i)
+        if (port.type.shape[i].is_symbol()) dims[port.type.shape[i].symbol_name()] = it->second.shape()[i];
+  std::vector<Tensor> inputs;
+  for (const runtime::Port& port : program.inputs()) {
+    if (const auto it = batch.find(port.name); it != batch.end()) {
+      inputs.push_back(it->second);
+      continue;
+    }
+    std::vector<int64_t> shape;
+    for (const ir::Dim& dim : port.type.shape) shape.push_back(dim.evaluate(dims));
+    inputs.emplace_back(port.type.dtype, shape);
+  }
+  return inputs;
+}
+
+void add(training::ArchiveWriter& archive, const std::string& set, int64_t index, const std::string& name,
+         const Tensor& value) {
+  archive.add(fmt::format("{}{}.{}.npy", set, index, name), runtime::npy_bytes(value));
+}
+
+}  // namespace
+
+void record_model(const std::string& path, std::unique_ptr<ir::Function> model, const training::BatchSource& batches,
+                  int threads) {
+  runtime::Session session(runtime::Program::compile(std::move(model)), threads);
+  const runtime::Program& program = session.program();
+  training::ArchiveWriter archive(path);
+  for (int64_t i = 0; i < batches.size(0); ++i) {
+    const std::vector<Tensor> inputs = inputs_of(program, batches.batch(0, i));
+    const std::vector<Tensor> outputs = session.run(inputs);
+    for (size_t k = 0; k < inputs.size(); ++k) add(archive, "", i, program.inputs()[k].name, inputs[k]);
+    for (size_t k = 0; k < outputs.size(); ++k) add(archive, "", i, program.outputs()[k].name, outputs[k]);
+  }
+  archive.finish();
+}
+
+void DataFile::add(const std::string& set, const training::BatchSource& batches) {
+  if (!sets_.insert(set).second) return;
+  for (int64_t i = 0; i < batches.size(0); ++i)
+    for (const auto& [name, value] : batches.batch(0, i)) examples::add(archive_, set + ".", i, name, value);
+}
+
+}  // namespace seqc::examples
