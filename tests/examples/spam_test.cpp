@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include "runtime/files.h"
 #include "tests/examples/example.h"
+#include "tests/runtime/training/data/messages.h"
 
 using namespace seqc;
 
@@ -11,4 +13,24 @@ TEST_CASE("example spam") {
                       .files = {"report.html", "loss.svg", "accuracy.svg", "vocabulary.json"},
                       .use = {"--predict", "You won! Call 08123 45 now"},
                       .use_prints = " % spam: You won!"});
+}
+
+TEST_CASE("example spam: a run that goes on is the run that was not stopped") {
+  const test::ExampleRun stopped, whole;
+  REQUIRE(stopped.start("spam", {"--epochs", "2"}).exit_code == 0);
+  CHECK(stopped.figures().at("epochs") == 2);
+  const test::ToolResult second = stopped.start("spam", {"--epochs", "4"});
+  CHECK(second.exit_code == 0);
+  CHECK(test::contains(second.err, "epoch 3/4"));
+  CHECK(!test::contains(second.err, "epoch 2/4"));
+  REQUIRE(whole.start("spam", {"--epochs", "4"}).exit_code == 0);
+  for (const char* figure : {"epochs", "test accuracy", "test loss"})
+    CHECK(stopped.figures().at(figure) == whole.figures().at(figure));
+  const auto text = [](const test::ExampleRun& run) { return runtime::read_file(run.file("history.jsonl").string()); };
+  CHECK(text(stopped) == text(whole));
+
+  CHECK(test::is_one_error(stopped.start("spam", {"--data", stopped.folder().string()}), "neither sms.tsv nor"));
+  CHECK(stopped.start("spam", {"--epochs", "-3"}).exit_code == 2);
+  const test::ExampleRun empty;
+  CHECK(test::is_one_error(empty.start("spam", {"--predict", "x"}), "no trained model there"));
 }

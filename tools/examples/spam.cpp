@@ -51,10 +51,11 @@ Tensor numbers(const std::vector<training::Tokens>& messages, const Vocabulary& 
 training::Tokens words_of(const std::string& message) { return training::words(training::clean(message)); }
 
 std::string predict(const examples::Run& run, const std::string& message) {
+  runtime::Session model = run.open();
   const Vocabulary vocabulary = Vocabulary::load(run.file("vocabulary.json"));
   training::Dataset data;
   data.add("x", numbers({words_of(message)}, vocabulary), {.batch_axis = 1});
-  const Tensor probabilities = run.open().run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
+  const Tensor probabilities = model.run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
   return fmt::format("{:.1f} % spam: {}\n", 100 * probabilities.real(1), message);
 }
 

@@ -104,10 +104,12 @@ int main(int argc, char** argv) {
 
   return run.main(argc, argv, [&] {
     if (!review.empty()) {
-      const std::vector<int64_t> words = numbers(review, Vocabulary::load(run.file("vocabulary.json")));
-      const Tensor x = Tensor::i64({static_cast<int64_t>(words.size()), 1}, words);
-      for (const std::string& name : models)
-        run.print(fmt::format("{}: {:.1f} % favourable", name, 100 * run.open(name).run({x})[0].real(0)));
+      for (const std::string& name : models) {
+        runtime::Session model = run.open(name);
+        const std::vector<int64_t> words = numbers(review, Vocabulary::load(run.file("vocabulary.json")));
+        const Tensor said = model.run({Tensor::i64({static_cast<int64_t>(words.size()), 1}, words)})[0];
+        run.print(fmt::format("{}: {:.1f} % favourable", name, 100 * said.real(0)));
+      }
       return;
     }
     const examples::Reviews reviews = examples::load_reviews(run.data());

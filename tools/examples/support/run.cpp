@@ -112,10 +112,12 @@ void Run::check_settings() {
   now["seed"] = std::to_string(seed_);
   if (!fresh_ && fs::exists(path)) {
     const auto before = nlohmann::json::parse(runtime::read_file(path), nullptr, /*allow_exceptions=*/false);
-    for (const auto& [name, value] : now.items())
-      if (!before.is_object() || before.value(name, "") != value)
+    for (const auto& [name, value] : now.items()) {
+      const std::string was = before.is_object() ? before.value(name, "none") : "unknown", is = value;
+      if (was != is)
         fail(ErrorKind::BadInput, "{}: holds a run with {} {}, this one has {}; choose another --out, or --fresh", out_,
-             name, before.is_object() ? before.value(name, "none") : "unknown", value.get<std::string>());
+             name, was, is);
+    }
   }
   if (!first()) return;
   fs::create_directories(out_);

@@ -38,8 +38,8 @@ void Run::plot(const std::string& name, const training::Plot& plot, const std::s
 void Run::add_curves(const training::Trainer& trainer, const training::History& history, const std::string& part) {
   training_sections_.push_back([part](training::Report& report) { report.heading(part.empty() ? "Training" : part); });
   std::vector<std::string> metrics;
-  for (const auto& [metric, value] : trainer.history()[0].training) metrics.push_back(metric);
-  std::stable_partition(metrics.begin(), metrics.end(), [](const std::string& name) { return name == "loss"; });
+  for (const auto& [metric, value] : trainer.history()[0].training)
+    metrics.insert(metric == "loss" ? metrics.begin() : metrics.end(), metric);
   for (const std::string& metric : metrics) {
     // A loss that falls to a small part of what it was is seen on a logarithmic scale alone.
     const std::vector<double> values = history.curve("train", metric).values;
@@ -68,9 +68,10 @@ void Run::write_report() const {
   training::Table parts;  // a row a part, a column a figure
   // What the run is judged by comes first.
   std::vector<Figure> figures;
-  for (const Figure& f : figures_)
-    if (!f.name.starts_with("processor")) figures.push_back(f);  // that one is for comparisons
-  std::stable_partition(figures.begin(), figures.end(), [](const Figure& f) { return !f.about_training; });
+  for (const bool about_training : {false, true})
+    for (const Figure& f : figures_)
+      if (f.about_training == about_training && !f.name.starts_with("processor"))  // that one is for comparisons
+        figures.push_back(f);
   for (const Figure& f : figures) {
     const std::string text = figure_text(f.name, f.value);
     if (f.part.empty()) {
