@@ -20,14 +20,14 @@ using training::Vocabulary;
 
 namespace {
 
-constexpr int64_t kVocabulary = 20'000, kWords = 200, kEmbedding = 256, kHidden = 128, kBatch = 100;
+constexpr int64_t kVocabulary = 20'000, kEmbedding = 256, kHidden = 128, kBatch = 100;
 
-std::unique_ptr<ir::Module> build(int64_t vocabulary, uint64_t seed) {
+std::unique_ptr<ir::Module> build(int64_t vocabulary, int64_t steps, uint64_t seed) {
   dsl::Model model("sentiment", seed);
-  const Var x = model.input("x", DType::i64, {Dim::symbol("T"), Dim::symbol("N")});
+  const Var x = model.input("x", DType::i64, {steps, Dim::symbol("N")});
   const Var label = model.input("label", DType::f32, {Dim::symbol("N")});
 
-  const Var words = dsl::embedding_parameters(model, "words", vocabulary, kEmbedding)(x);  // [T,N,256]
+  const Var words = dsl::embedding_parameters(model, "words", vocabulary, kEmbedding)(x);  // [200,N,256]
   const dsl::LstmCell lstm = dsl::lstm_parameters(model, "lstm", kEmbedding, kHidden);
   const Var zero = dsl::zeros_like_rows(words, kHidden);
   const Var last = dsl::scan(lstm, words, {zero, zero}).states[0];
@@ -44,14 +44,15 @@ training::Tokens words_of(const std::string& review) {
   return training::words(training::clean(review), {.marks = false});
 }
 
-/// x[T,N]: the last 200 words of each review as numbers; shorter reviews are filled in front. label[N]: 1 for favourable.
-training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabulary& vocabulary) {
+/// x[steps,N]: the last words of each review as numbers; shorter reviews are filled in front. label[N]: 1 for favourable.
+training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabulary& vocabulary, int64_t steps) {
   constexpr auto kFront = training::Side::Front;
   std::vector<std::vector<int64_t>> numbers;
-  for (const std::string& text : reviews.texts)
-    numbers.push_back(training::cut(vocabulary.encode(words_of(text)), kWords, kFront));
+  for (const std::string& text : reviews.texts) numbers.push_back(vocabulary.encode(words_of(text)));
   training::Dataset data;
-  data.add_sequences("x", numbers, {.pad = kFront, .padding = static_cast<double>(vocabulary.padding())});
+  data.add("x",
+           training::fitted(numbers, {.length = steps, .padding = vocabulary.padding(), .pad = kFront, .cut = kFront}),
+           {.batch_axis = 1});
   data.add("label", training::converted(Tensor::i64({data.size()}, reviews.labels.ids), DType::f32));
   return data;
 }
@@ -59,9 +60,10 @@ training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabula
 std::string predict(const examples::Run& run, const std::string& review) {
   runtime::Session model = run.open();
   const Vocabulary vocabulary = Vocabulary::load(run.file("vocabulary.json"));
-  const std::vector<int64_t> words = vocabulary.encode(words_of(review));
-  const Tensor x = Tensor::i64({static_cast<int64_t>(words.size()), 1}, words);
-  return fmt::format("{:.1f} % favourable: {}\n", 100 * model.run({x})[0].real(0), review);
+  const int64_t steps = model.program().inputs()[0].type.shape[0].constant();
+  const training::Dataset data = dataset({{review}, {{0}, {}}}, vocabulary, steps);
+  const Tensor probability = model.run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
+  return fmt::format("{:.1f} % favourable: {}\n", 100 * probability.real(0), review);
 }
 
 }  // namespace
@@ -84,13 +86,15 @@ int main(int argc, char** argv) {
     const Vocabulary vocabulary = Vocabulary::build(texts, {.max_size = kVocabulary, .begin = "", .end = ""});
     run.write("vocabulary.json", vocabulary.json());
 
-    const auto train = training::batches(dataset(reviews.train, vocabulary), {.size = kBatch, .seed = run.seed()});
-    const auto validation = training::batches(dataset(reviews.validation, vocabulary), {.size = kBatch});
-    const auto test = training::batches(dataset(reviews.test, vocabulary), {.size = kBatch});
-    training::Trainer trainer(*build(vocabulary.size(), run.seed())->functions[0],
+    const int64_t steps = run.data().empty() ? 50 : 200;  // the program's own reviews are short
+    const auto train =
+        training::batches(dataset(reviews.train, vocabulary, steps), {.size = kBatch, .seed = run.seed()});
+    const auto validation = training::batches(dataset(reviews.validation, vocabulary, steps), {.size = kBatch});
+    const auto test = training::batches(dataset(reviews.test, vocabulary, steps), {.size = kBatch});
+    training::Trainer trainer(*build(vocabulary.size(), steps, run.seed())->functions[0],
                               {.optimizer = training::adam(1e-3),
                                .clip = training::by_global_norm(5),
-                               .expected_dims = {{"T", kWords}, {"N", kBatch}},
+                               .expected_dims = {{"N", kBatch}},
                                .threads = run.threads()});
     // Ends when two epochs in a row were no better for reviews that it does not learn from, and takes the best.
     run.train(trainer, *train, {.epochs = run.epochs(), .validation = validation.get(), .patience = 2});

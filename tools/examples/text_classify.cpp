@@ -24,9 +24,8 @@ using training::Vocabulary;
 namespace {
 
 constexpr int64_t kVocabulary = 1000, kWords = 20, kEmbedding = 128, kBatch = 100;
-constexpr auto kFront = training::Side::Front;
 
-/// words[T,N,128] -> [N,256]
+/// words[20,N,128] -> [N,256]
 Var two_layers(dsl::Model& model, const Var& words) {
   constexpr int64_t kHidden = 256;
   const Var zero = dsl::zeros_like_rows(words, kHidden);
@@ -36,7 +35,7 @@ Var two_layers(dsl::Model& model, const Var& words) {
   return Dropout(model, "dropout2", 0.5)(dsl::scan(second, below, {zero, zero}).states[0]);
 }
 
-/// words[T,N,128] -> [N,1024]
+/// words[20,N,128] -> [N,1024]
 Var both_directions(dsl::Model& model, const Var& words) {
   constexpr int64_t kHidden = 100, kDense = 1024;
   // Spatial dropout: one mask for all steps, so that whole features are missing.
@@ -55,7 +54,7 @@ Var both_directions(dsl::Model& model, const Var& words) {
 
 std::unique_ptr<ir::Module> build(const std::string& name, int64_t vocabulary, uint64_t seed) {
   dsl::Model model(name, seed);
-  const Var x = model.input("x", DType::i64, {Dim::symbol("T"), Dim::symbol("N")});
+  const Var x = model.input("x", DType::i64, {kWords, Dim::symbol("N")});
   const Var label = model.input("label", DType::f32, {Dim::symbol("N")});
   const Var words = dsl::embedding_parameters(model, "words", vocabulary, kEmbedding)(x);
   const Var features = name == "stacked" ? two_layers(model, words) : both_directions(model, words);
@@ -71,20 +70,20 @@ training::Tokens words_of(const std::string& review) {
   return training::words(training::clean(review), {.marks = false});
 }
 
-/// The last 20 words that the vocabulary has.
-std::vector<int64_t> numbers(const std::string& review, const Vocabulary& vocabulary) {
-  training::Tokens words = words_of(review);
-  std::erase_if(words, [&](const std::string& word) { return !vocabulary.contains(word); });
-  return training::cut(vocabulary.encode(words), kWords, kFront);
-}
-
-/// x[20,N]: reviews with fewer words are filled in front. label[N]: 1 for favourable.
+/// x[20,N]: the last 20 words of each review that the vocabulary has, filled in front if there are fewer. label[N]: 1 for
+/// favourable.
 training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabulary& vocabulary) {
-  std::vector<std::vector<int64_t>> rows;
-  for (const std::string& review : reviews.texts) rows.push_back(numbers(review, vocabulary));
+  std::vector<std::vector<int64_t>> numbers;
+  for (const std::string& review : reviews.texts) {
+    training::Tokens words = words_of(review);
+    std::erase_if(words, [&](const std::string& word) { return !vocabulary.contains(word); });
+    numbers.push_back(vocabulary.encode(words));
+  }
+  constexpr auto kFront = training::Side::Front;
   training::Dataset data;
-  data.add_sequences("x", rows,
-                     {.length = kWords, .pad = kFront, .padding = static_cast<double>(vocabulary.padding())});
+  data.add("x",
+           training::fitted(numbers, {.length = kWords, .padding = vocabulary.padding(), .pad = kFront, .cut = kFront}),
+           {.batch_axis = 1});
   data.add("label", training::converted(Tensor::i64({data.size()}, reviews.labels.ids), DType::f32));
   return data;
 }
@@ -106,8 +105,8 @@ int main(int argc, char** argv) {
     if (!review.empty()) {
       for (const std::string& name : models) {
         runtime::Session model = run.open(name);
-        const std::vector<int64_t> words = numbers(review, Vocabulary::load(run.file("vocabulary.json")));
-        const Tensor said = model.run({Tensor::i64({static_cast<int64_t>(words.size()), 1}, words)})[0];
+        const training::Dataset data = dataset({{review}, {{0}, {}}}, Vocabulary::load(run.file("vocabulary.json")));
+        const Tensor said = model.run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
         run.print(fmt::format("{}: {:.1f} % favourable", name, 100 * said.real(0)));
       }
       return;
@@ -126,7 +125,7 @@ int main(int argc, char** argv) {
       training::Trainer trainer(*build(name, vocabulary.size(), run.seed())->functions[0],
                                 {.optimizer = training::adam(1e-3),
                                  .clip = training::by_global_norm(5),
-                                 .expected_dims = {{"T", kWords}, {"N", kBatch}},
+                                 .expected_dims = {{"N", kBatch}},
                                  .threads = run.threads()});
       run.train(trainer, *train, {.epochs = run.epochs(), .validation = validation.get(), .patience = 2}, name);
       run.test(trainer, *test, name);
