@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "runtime/files.h"
+#include "runtime/training/data/array_files.h"
 #include "tests/examples/example.h"
 #include "tests/runtime/training/data/messages.h"
 
@@ -28,6 +29,15 @@ TEST_CASE("example spam: a run that goes on is the run that was not stopped") {
     CHECK(stopped.figures().at(figure) == whole.figures().at(figure));
   const auto text = [](const test::ExampleRun& run) { return runtime::read_file(run.file("history.jsonl").string()); };
   CHECK(text(stopped) == text(whole));
+
+  const std::string data = (whole.folder() / "data.npz").string();
+  REQUIRE(whole.start("spam", {"--epochs", "4", "--save-data", data}).exit_code == 0);
+  const auto arrays = training::load_npz(data);
+  CHECK(arrays.at("train.0.x").type_str() == "i64[25,250]");
+  CHECK(arrays.at("train.4.label").type_str() == "i64[200]");  // 1,200 messages
+  CHECK(arrays.at("validation.1.x").type_str() == "i64[25,50]");
+  CHECK(arrays.at("test.1.label").type_str() == "i64[50]");
+  CHECK(arrays.size() == 2 * (5 + 2 + 2));
 
   CHECK(test::is_one_error(stopped.start("spam", {"--data", stopped.folder().string()}), "neither sms.tsv nor"));
   CHECK(stopped.start("spam", {"--epochs", "-3"}).exit_code == 2);

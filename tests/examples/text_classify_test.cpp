@@ -10,5 +10,5 @@ TEST_CASE("example text_classify") {
                       .models = {{.part = "stacked"}, {.part = "bidirectional"}},
                       .files = {"report.html", "stacked/loss.svg", "bidirectional/accuracy.svg", "vocabulary.json"},
                       .use = {"--predict", "The plot was not bad"},
-                      .use_prints = "bidirectional: "});
+                      .use_prints = "  bidirectional: "});
 }

@@ -88,6 +88,18 @@ training::Dataset dataset(const training::LabelledTexts& reviews, const Vocabula
   return data;
 }
 
+/// What each of the trained models says to a review.
+std::string predict(const examples::Run& run, const std::vector<std::string>& models, const std::string& review) {
+  std::string said = review + "\n";
+  for (const std::string& name : models) {
+    runtime::Session model = run.open(name);
+    const training::Dataset data = dataset({{review}, {{0}, {}}}, Vocabulary::load(run.file("vocabulary.json")));
+    const Tensor probability = model.run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
+    said += fmt::format("  {}: {:.1f} % favourable\n", name, 100 * probability.real(0));
+  }
+  return said;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,15 +114,7 @@ int main(int argc, char** argv) {
   run.options().add_option("--predict", review, "a review to be judged by the trained models");
 
   return run.main(argc, argv, [&] {
-    if (!review.empty()) {
-      for (const std::string& name : models) {
-        runtime::Session model = run.open(name);
-        const training::Dataset data = dataset({{review}, {{0}, {}}}, Vocabulary::load(run.file("vocabulary.json")));
-        const Tensor said = model.run({data.gather(std::vector<int64_t>{0}).at("x")})[0];
-        run.print(fmt::format("{}: {:.1f} % favourable", name, 100 * said.real(0)));
-      }
-      return;
-    }
+    if (!review.empty()) return run.print(predict(run, models, review));
     const examples::Reviews reviews = examples::load_reviews(run.data());
     std::vector<training::Tokens> texts;
     for (const std::string& text : reviews.train.texts) texts.push_back(words_of(text));
@@ -131,5 +135,11 @@ int main(int argc, char** argv) {
       run.test(trainer, *test, name);
       run.export_onnx(trainer, {"probability"}, *test, name);
     }
+    std::string said;
+    for (const char* text :
+         {"The plot was clever, and the acting is far from boring. I found the ending really moving.",
+          "A good cast, but the story was dull and the music painful. I was not moved."})
+      said += predict(run, models, text);
+    run.sample("What the models say to reviews that they have not seen", said);
   });
 }

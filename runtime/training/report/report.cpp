@@ -23,7 +23,7 @@ p{margin:12px 0}
 .card{padding:8px;margin:16px 0;overflow-x:auto}
 .card svg{display:block;margin:0 auto}
 .facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}
-.facts div{flex:1 1 130px;padding:14px 18px}
+.facts div{flex:1 1 auto;padding:14px 16px;white-space:nowrap}
 .facts dt{font-size:14px;color:#5c636a}
 .facts dd{margin:2px 0 0;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%;font-size:15px;font-variant-numeric:tabular-nums}
