@@ -185,9 +185,23 @@ class Construction {
   StepFunction finish() {
     f().body().terminator()->set_operands(outputs_);
     f().output_names = output_names_;
+    drop_ignored();
     if (const auto faults = ir::verify(f()); !faults.empty())
       fail(ErrorKind::BadInput, "model \"{}\": {}", f().name, faults[0].message);
     return std::move(step_);
+  }
+
+  /// Data that only other outputs need: a batch may have it or not.
+  void drop_ignored() {
+    passes::PassContext context;
+    passes::eliminate_dead_code(f(), context);
+    std::erase_if(step_.data, [&](const std::string& name) {
+      Value* argument = find_argument(f(), name);
+      if (!argument->unused()) return false;
+      step_.ignored.push_back(name);
+      f().body().erase_argument(static_cast<size_t>(argument->index()));
+      return true;
+    });
   }
 
   const TrainerOptions& options_;

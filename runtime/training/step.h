@@ -40,13 +40,14 @@ struct Kept {
   ir::Tensor start;
 };
 
-/// A function and the meaning of its ports.
+/// A function and the meaning of its ports. Inputs that only other outputs of the model need are not among them.
 ///
 ///   inputs:  data, carried, then for a step `training_step`, kept
 ///   outputs: metrics (the loss is the first), checks, carried, then for a step the norm of the gradients (f64), kept
 struct StepFunction {
   std::unique_ptr<ir::Function> function;
   std::vector<std::string> data;                             ///< inputs that a batch gives
+  std::vector<std::string> ignored;                          ///< inputs of the model that nothing here needs
   std::vector<std::pair<std::string, std::string>> carried;  ///< output, input
   std::vector<std::string> metrics, checks;
   std::vector<Kept> parameters;  ///< those that are trained

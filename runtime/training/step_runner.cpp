@@ -75,8 +75,11 @@ void StepRunner::check_names(const Batch& batch, const std::vector<runtime::Port
            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
     }
   if (batch.size() == step_.data.size()) return;
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   for (const auto& [name, tensor] : batch)
-    if (std::find(step_.data.begin(), step_.data.end(), name) == step_.data.end())
+    if (!has(step_.data, name) && !has(step_.ignored, name))
       fail(ErrorKind::BadInput, "the batch has a tensor \"{}\", which is no input of the model: {}", name,
            runtime::str(ports));
 }

@@ -9,6 +9,9 @@
 ///   trainer.train(batches, {.epochs = 5, .validation = &test, .checkpoint = "digits.ckpt"});
 ///   auto digits = trainer.model();  // for use: what was learnt are constants
 ///
+/// Outputs that are neither loss nor metric (predictions, a decoder's step) cost nothing, and batches need not have the
+/// inputs that they alone take.
+///
 /// Batches are made as they are needed, by the thread that trains; prefetch() in data/batches.h makes them ahead.
 ///
 /// The same data, model and options give the same bits, on any number of threads, and whether or not training was

@@ -155,6 +155,29 @@ TEST_CASE("training: what is no number stops it, and is named; nothing is change
                        Error);
 }
 
+TEST_CASE("training: inputs that only outputs for use need may be missing from batches") {
+  dsl::Model model("two", 1);
+  const Var x = model.input("x", DType::f64, {Dim::symbol("N"), 2}),
+            target = model.input("target", DType::f64, {Dim::symbol("N"), 1});
+  const Var given = model.input("given", DType::f64, {Dim::symbol("M"), 2});
+  const Var w = model.parameter("w", {1, 2}, dsl::Init::ones(), DType::f64);
+  model.output("loss", dsl::mean_squared_error(dsl::linear(x, w), target));
+  model.output("y", dsl::linear(given, w));
+  const auto module = model.finish(/*trainable=*/true);
+  const auto trainer = [&] { return Trainer(*module->functions[0], {.optimizer = training::sgd(0.1)}); };
+  Trainer without = trainer(), with = trainer();
+  Batch more = linear_batch();
+  more["given"] = f64({3, 2}, {1, 2, 3, 4, 5, 6});
+  CHECK(without.step(linear_batch()).metrics == with.step(more).metrics);
+  CHECK(without.parameters().at("w").identical(with.parameters().at("w")));
+  CHECK(without.evaluate(Batches({linear_batch()})) == with.evaluate(Batches({more})));
+  more["other"] = more["given"];
+  CHECK_THROWS_WITH_AS(with.step(more), doctest::Contains("a tensor \"other\", which is no input"), Error);
+  const auto used = without.model({"y"});
+  REQUIRE(used->body().argument_count() == 1);
+  CHECK(used->body().argument(0)->name() == "given");
+}
+
 TEST_CASE("training: batches that do not fit the model are refused") {
   Trainer trainer(*test::linear_model());
   CHECK_THROWS_WITH_AS(trainer.step({{"x", f64({1, 2}, {1, 2})}}),
