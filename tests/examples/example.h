@@ -20,6 +20,7 @@ struct ExampleModel {
   /// Outputs whose last axis holds shares or scores of classes: the largest must be the same. Others are compared as
   /// numbers only. All must agree to 1e-4 (relative, where they are above 1).
   std::vector<std::string> classes = {};
+  bool trained = true;  ///< false: a piece of a model that was trained as a whole, without checkpoint and history
 };
 
 struct Example {

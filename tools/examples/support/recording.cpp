@@ -4,6 +4,7 @@
 
 #include "runtime/npy.h"
 #include "runtime/session.h"
+#include "runtime/training/data/shuffle.h"
 
 namespace seqc::examples {
 
@@ -11,7 +12,8 @@ using ir::Tensor;
 
 namespace {
 
-/// The inputs of a program from a batch; what it lacks (states that are carried) is zeros.
+/// The inputs of a program from a batch. What it lacks (states that are carried, an encoder's output) is made up: numbers
+/// from -1/2 to 1/2, and 7 for dims that nothing tells.
 std::vector<Tensor> inputs_of(const runtime::Program& program, const training::Batch& batch) {
   ir::DimBindings dims;
   for (const runtime::Port& port : program.inputs())
@@ -25,8 +27,15 @@ std::vector<Tensor> inputs_of(const runtime::Program& program, const training::B
       continue;
     }
     std::vector<int64_t> shape;
-    for (const ir::Dim& dim : port.type.shape) shape.push_back(dim.evaluate(dims));
+    for (const ir::Dim& dim : port.type.shape) {
+      if (dim.is_symbol()) dims.try_emplace(dim.symbol_name(), 7);
+      shape.push_back(dim.evaluate(dims));
+    }
     inputs.emplace_back(port.type.dtype, shape);
+    training::KeyedRandom random(inputs.size(), 0);
+    if (ir::is_float(port.type.dtype))
+      for (int64_t i = 0; i < inputs.back().count(); ++i)
+        inputs.back().set_real(i, static_cast<double>(random.below(1001)) / 1000 - 0.5);
   }
   return inputs;
 }

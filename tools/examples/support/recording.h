@@ -12,7 +12,8 @@
 
 namespace seqc::examples {
 
-/// The inputs of a model from these batches, and its outputs: arrays INDEX.NAME. States that the batches lack are zeros.
+/// The inputs of a model from these batches, and its outputs: arrays INDEX.NAME. What the
+/// batches lack, such as states, is made up.
 void record_model(const std::string& path, std::unique_ptr<ir::Function> model, const training::BatchSource& batches,
                   int threads);
 

@@ -40,7 +40,7 @@ double median(std::vector<double> values) {
 Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" + about_.name) {
   const int64_t without_data = about_.built_in_epochs > 0 ? about_.built_in_epochs : about_.epochs;
   app_.add_option("--data", data_, about_.data + "; without it a small set that the program brings")
-      ->check(CLI::ExistingDirectory);
+      ->check(CLI::ExistingPath);
   app_.add_option("--epochs", epochs_,
                   fmt::format("how often the data are gone through in all: {}, or {} on the built-in set",
                               about_.epochs, without_data))
@@ -183,6 +183,7 @@ training::Metrics Run::test(training::Trainer& trainer, const training::BatchSou
 void Run::export_onnx(const training::Trainer& trainer, const std::vector<std::string>& outputs,
                       const training::BatchSource& batches, const std::string& part) {
   if (first()) {
+    fs::create_directories(file(part));
     frontend::export_model(*trainer.model(outputs), (fs::path(file(part)) / "model.onnx").string());
     if (!record_.empty()) {
       fs::path path = record_;  // of a part: FILE-PART.npz

@@ -77,7 +77,8 @@ class Run {
   training::Metrics test(training::Trainer& trainer, const training::BatchSource& batches,
                          const std::string& part = "");
   /// Writes model.onnx: these outputs of the trained model and what they need. With --record FILE, also the inputs of
-  /// these batches and what the model says to them, as arrays INDEX.NAME of an .npz file.
+  /// these batches and what the model says to them, as arrays INDEX.NAME of an .npz file; inputs that the batches lack,
+  /// such as states, are made up. A `part` may be a piece of the model, such as its decoder.
   void export_onnx(const training::Trainer& trainer, const std::vector<std::string>& outputs,
                    const training::BatchSource& batches, const std::string& part = "");
   /// The model.onnx that an earlier start (or this one) wrote, ready to run.
