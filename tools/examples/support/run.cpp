@@ -39,8 +39,9 @@ double median(std::vector<double> values) {
 
 Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" + about_.name) {
   const int64_t without_data = about_.built_in_epochs > 0 ? about_.built_in_epochs : about_.epochs;
-  app_.add_option("--data", data_, about_.data + "; without it a small set that the program brings")
-      ->check(CLI::ExistingPath);
+  if (!about_.data.empty())
+    app_.add_option("--data", data_, about_.data + "; without it a small set that the program brings")
+        ->check(CLI::ExistingPath);
   app_.add_option("--epochs", epochs_,
                   fmt::format("how often the data are gone through in all: {}, or {} on the built-in set",
                               about_.epochs, without_data))

@@ -43,7 +43,7 @@ struct About {
   std::string about;                        ///< a sentence or two: the task and the model
   int64_t epochs = 10;                      ///< unless --epochs says otherwise
   int64_t built_in_epochs = 0;              ///< the same without --data; 0: as with it
-  std::string data = "a folder with data";  ///< what --data takes, for --help
+  std::string data = "a folder with data";  ///< what --data takes, for --help; empty: there is no --data
 };
 
 /// Errors are exceptions, which `main` prints as one line.

@@ -1,0 +1,35 @@
+#include <doctest/doctest.h>
+
+#include "tests/examples/example.h"
+
+using namespace seqc;
+
+TEST_CASE("example cells") {
+  test::Example example{.name = "cells",
+                        .at_least = {{"adding-50-rnn test loss", 0.1}},
+                        .at_most = {{"adding-50-gru test loss", 0.01},
+                                    {"adding-50-lstm test loss", 0.01},
+                                    {"adding-50-peephole test loss", 0.01},
+                                    {"copy-20-orthogonal test loss", 0.2}},
+                        .models = {},
+                        .files = {"report.html", "adding-50-gradients.svg", "adding-50-gradients-after.svg",
+                                  "adding-50-losses.svg", "adding-50-norms.svg", "copy-20-gradients.svg"},
+                        .use = {"--predict", "2"},
+                        .use_prints = ", should be "};
+  for (const char* cell : {"rnn", "orthogonal", "gru", "lstm", "peephole"}) {
+    example.models.push_back({.part = std::string("adding-50-") + cell});
+    example.models.push_back({.part = std::string("copy-20-") + cell, .classes = {"says"}});
+  }
+  test::test_example(example);
+}
+
+TEST_CASE("example cells: one run alone, and no --data") {
+  const test::ExampleRun run;
+  const auto result = run.start("cells", {"--only", "copy-20-gru", "--epochs", "1"});
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  const auto figures = run.figures();
+  CHECK(figures.count("copy-20-gru test loss") == 1);
+  CHECK(figures.count("copy-20-rnn test loss") == 0);
+  CHECK(run.start("cells", {"--data", run.folder().string()}).exit_code == 2);
+}

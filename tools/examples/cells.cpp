@@ -1,0 +1,176 @@
+// Five recurrent cells on tasks that ask for memory, and why some of them fail: how the gradient fares on its way back
+// through the steps, where it vanishes or explodes.
+//   example_cells                  short sequences
+//   example_cells --full           long ones, up to 400 steps; all cells without clipping as well
+//   example_cells --only 400-gru   those runs whose names contain this
+//   example_cells --predict 3      what the trained models say to three sequences, without training
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "frontend/dsl/dsl.h"
+#include "runtime/training/input_gradients.h"
+#include "tools/examples/support/memory_tasks.h"
+#include "tools/examples/support/run.h"
+
+using namespace seqc;
+using dsl::Init, dsl::Var;
+using examples::MemoryTask;
+using ir::Dim, ir::DType;
+
+namespace {
+
+struct Task {
+  std::string name;
+  MemoryTask memory;
+  int64_t hidden, batches;
+  std::vector<std::string> unclipped;  ///< cells that are trained without clipping as well
+};
+const std::vector<std::string> kCells = {"rnn", "orthogonal", "gru", "lstm", "peephole"};
+const std::vector<Task> kShort = {{"adding-50", {.steps = 50}, 32, 50, {"rnn"}},
+                                  {"copy-20", {.steps = 20, .copied = 3}, 32, 50, {}}};
+const std::vector<Task> kFull = {{"adding-100", {.steps = 100}, 64, 60, kCells},
+                                 {"adding-400", {.steps = 400}, 64, 60, kCells},
+                                 {"copy-60", {.steps = 60, .copied = 5}, 64, 60, kCells}};
+
+/// A cell with fresh parameters. The gates of those that have some start so that what is remembered stays for about a
+/// fifth of a sequence: 1 / (1 - sigmoid(log(n))) is n + 1 steps (Tallec and Ollivier 2018).
+dsl::Cell make_cell(dsl::Model& model, const std::string& kind, const Task& task) {
+  const int64_t inputs = task.memory.features(), hidden = task.hidden;
+  const double keep = std::log(static_cast<double>(task.memory.steps) / 5);
+  const auto gate = [&](const char* name, double bias) {
+    return dsl::gate_parameters(model, name, inputs, hidden, bias);
+  };
+  if (kind == "rnn") return dsl::RnnCell{.gate = gate("rnn", 0)};
+  if (kind == "gru")
+    return dsl::GruCell{.update = gate("update", keep), .reset = gate("reset", 0), .candidate = gate("candidate", 0)};
+  if (kind == "lstm" || kind == "peephole") {
+    dsl::LstmCell lstm{.input = gate("input", -keep),
+                       .output = gate("output", 0),
+                       .forget = gate("forget", keep),
+                       .cell = gate("cell", 0)};
+    if (kind == "lstm") return lstm;
+    lstm.peephole_input = model.parameter("peephole.input", {hidden}, Init::zeros());
+    lstm.peephole_forget = model.parameter("peephole.forget", {hidden}, Init::zeros());
+    lstm.peephole_output = model.parameter("peephole.output", {hidden}, Init::zeros());
+    return lstm;
+  }
+  // Weights that turn states, and neither stretch nor shrink them; or stretch them to twice their length at each step.
+  return dsl::RnnCell{
+      .gate = {.w = model.parameter("w", {hidden, inputs}),
+               .r = model.parameter("r", {hidden, hidden}, Init::orthogonal(kind == "doubling" ? 2 : 1)),
+               .b = model.parameter("b", {hidden}, Init::zeros())}};
+}
+
+std::unique_ptr<ir::Module> build(const std::string& kind, const Task& task, uint64_t seed) {
+  dsl::Model model("cells", seed);
+  const auto [steps, copied, symbols] = task.memory;
+  const Var x = model.input("x", DType::f32, {steps, Dim::symbol("N"), task.memory.features()});
+  const dsl::Vars zeros(kind == "lstm" || kind == "peephole" ? 2 : 1, dsl::zeros_like_rows(x, task.hidden));
+  const Var h = dsl::scan(make_cell(model, kind, task), x, zeros).outputs[0];  // [T,N,H]
+  const int64_t due = task.memory.due();                                       // at how many last steps answers are due
+  const Var last = slice(h, 0, steps - due, due);
+  if (copied > 0) {  // which of the symbols was it?
+    const Var y = model.input("y", DType::i64, {due, Dim::symbol("N")});
+    const Var logits = dsl::dense_parameters(model, "dense", task.hidden, symbols)(last);
+    model.output("says", softmax(logits, -1));
+    model.output("loss", dsl::softmax_cross_entropy(logits, y));
+  } else {
+    const Var y = model.input("y", DType::f32, {due, Dim::symbol("N"), 1});
+    const Var sum = dsl::dense_parameters(model, "dense", task.hidden, 1)(last);
+    model.output("says", sum);
+    model.output("loss", dsl::mean_squared_error(sum, y));
+  }
+  return model.finish(/*trainable=*/true);
+}
+
+training::Batches test_batches(const Task& task) {  // the same whatever --seed says
+  return examples::memory_batches(task.memory, {.rows = 100, .batches = 2, .seed = 1'000'000, .fresh = false});
+}
+
+/// How much the loss depends on what was seen at each step.
+training::Series gradients_by_step(const std::string& name, const training::Trainer& trainer,
+                                   const training::Batch& batch) {
+  training::Series curve{.name = name};
+  curve.y = training::norms_by_step(training::input_gradients(trainer.model({"loss"}), batch, {"x"}).at("x"));
+  for (size_t t = 0; t < curve.y.size(); ++t) curve.x.push_back(static_cast<double>(t));
+  return curve;
+}
+
+/// What the history of a run says of one value.
+training::Series history(const examples::Run& run, const std::string& run_part, const std::string& part,
+                         const std::string& value) {
+  training::Series curve{.name = run_part, .smooth = part == "train" ? 20 : 0};
+  for (const training::Record& record : training::History::load(run.file(run_part + "/history.jsonl")))
+    if (record.part == part)
+      curve.x.push_back(static_cast<double>(record.step)), curve.y.push_back(record.values.at(value));
+  return curve;
+}
+
+/// One task, learnt by all cells.
+void compare(examples::Run& run, const Task& task, const std::string& only, int64_t predict) {
+  const auto train = examples::memory_batches(task.memory, {.batches = task.batches, .seed = run.seed()});
+  const auto test = test_batches(task);
+  training::Plot before{.title = task.name + ": gradients by each step's input, before training", .x_label = "step"};
+  training::Plot after{.title = task.name + ": the same after training", .x_label = "step"};
+  training::Plot losses{.title = task.name + ": loss on unseen sequences", .x_label = "step of training"};
+  training::Plot norms{.title = task.name + ": length of the gradient before clipping", .x_label = "step of training"};
+  before.log_y = after.log_y = norms.log_y = true;
+  const auto trainer_for = [&](const std::string& cell, bool clipped) {
+    const double rate = cell == "rnn" || cell == "orthogonal" ? 1e-3 : 1e-2;  // those without gates need smaller steps
+    return training::Trainer(*build(cell, task, run.seed())->functions[0],
+                             {.optimizer = training::adam(rate),
+                              .clip = clipped ? training::by_global_norm(1) : training::Clip{},
+                              .threads = run.threads()});
+  };
+  for (const std::string& cell : kCells)
+    for (const bool clipped : {true, false}) {
+      if (!clipped && std::find(task.unclipped.begin(), task.unclipped.end(), cell) == task.unclipped.end()) continue;
+      const std::string name = cell + (clipped ? "" : "-unclipped"), part = task.name + "-" + name;
+      if (part.find(only) == std::string::npos) continue;
+      if (predict > 0) {
+        const training::Batch batch = test->batch(0, 0);
+        const ir::Tensor says = run.open(part).run({batch.at("x")})[0];
+        run.print(part + ":\n" + memory_answers(task.memory, batch, says, predict));
+        continue;
+      }
+      training::Trainer trainer = trainer_for(cell, clipped);
+      if (clipped) before.series.push_back(gradients_by_step(name, trainer, test->batch(0, 0)));
+      run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()}, part);
+      run.test(trainer, *test, part);
+      run.export_onnx(trainer, {"says"}, *test, part);
+      if (clipped) after.series.push_back(gradients_by_step(name, trainer, test->batch(0, 0)));
+      if (clipped) losses.series.push_back(history(run, part, "validation", "loss"));
+      if (cell == "rnn" || cell == "lstm") norms.series.push_back(history(run, part, "train", "gradient_norm"));
+    }
+  if (losses.series.empty()) return;
+  before.series.push_back(gradients_by_step("doubling", trainer_for("doubling", true), test->batch(0, 0)));
+  run.plot(task.name + "-gradients", before,
+           "Flat curves reach back to the first step. What falls to the left vanishes on its way back, what rises "
+           "explodes.");
+  run.plot(task.name + "-gradients-after", after);
+  run.plot(task.name + "-losses", losses);
+  run.plot(task.name + "-norms", norms);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  examples::Run run(
+      {.name = "cells",
+       .about = "Five recurrent cells on tasks that ask for memory, and how their gradients fare through time.",
+       .epochs = 12,
+       .data = ""});
+  bool full = false;
+  int64_t predict = 0;
+  std::string only;
+  run.options().add_flag("--full", full, "long sequences; each cell with and without clipping");
+  run.options().add_option("--only", only, "only runs whose name contains this");
+  run.options().add_option("--predict", predict, "prints what the trained models say to so many sequences");
+
+  return run.main(argc, argv, [&] {
+    run.setting("full", full ? "yes" : "no");
+    for (const Task& task : full ? kFull : kShort) compare(run, task, only, predict);
+  });
+}
