@@ -8,7 +8,7 @@ using namespace seqc;
 TEST_CASE("example custom_cell: streamed as at once") {
   const test::ExampleRun run;
   test::test_example({.name = "custom_cell",
-                      .at_least = {{"test last_value_loss", 0.05}},
+                      .at_least = {{"last value loss", 0.05}},
                       .at_most = {{"test loss", 0.01}, {"difference when streamed", 0}},
                       .use = {"--predict", "3"},
                       .use_prints = "foretold was "},

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "frontend/dsl/dsl.h"
-#include "runtime/training/input_gradients.h"
+#include "tools/examples/support/curves.h"
 #include "tools/examples/support/memory_tasks.h"
 #include "tools/examples/support/run.h"
 
@@ -89,25 +89,6 @@ training::Batches test_batches(const Task& task) {  // the same whatever --seed 
   return examples::memory_batches(task.memory, {.rows = 100, .batches = 2, .seed = 1'000'000, .fresh = false});
 }
 
-/// How much the loss depends on what was seen at each step.
-training::Series gradients_by_step(const std::string& name, const training::Trainer& trainer,
-                                   const training::Batch& batch) {
-  training::Series curve{.name = name};
-  curve.y = training::norms_by_step(training::input_gradients(trainer.model({"loss"}), batch, {"x"}).at("x"));
-  for (size_t t = 0; t < curve.y.size(); ++t) curve.x.push_back(static_cast<double>(t));
-  return curve;
-}
-
-/// What the history of a run says of one value.
-training::Series history(const examples::Run& run, const std::string& run_part, const std::string& part,
-                         const std::string& value) {
-  training::Series curve{.name = run_part, .smooth = part == "train" ? 20 : 0};
-  for (const training::Record& record : training::History::load(run.file(run_part + "/history.jsonl")))
-    if (record.part == part)
-      curve.x.push_back(static_cast<double>(record.step)), curve.y.push_back(record.values.at(value));
-  return curve;
-}
-
 /// One task, learnt by all cells.
 void compare(examples::Run& run, const Task& task, const std::string& only, int64_t predict) {
   const auto train = examples::memory_batches(task.memory, {.batches = task.batches, .seed = run.seed()});
@@ -136,16 +117,17 @@ void compare(examples::Run& run, const Task& task, const std::string& only, int6
         continue;
       }
       training::Trainer trainer = trainer_for(cell, clipped);
-      if (clipped) before.series.push_back(gradients_by_step(name, trainer, test->batch(0, 0)));
+      if (clipped) before.series.push_back(examples::gradient_curve(name, trainer, test->batch(0, 0)));
       run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()}, part);
       run.test(trainer, *test, part);
       run.export_onnx(trainer, {"says"}, *test, part);
-      if (clipped) after.series.push_back(gradients_by_step(name, trainer, test->batch(0, 0)));
-      if (clipped) losses.series.push_back(history(run, part, "validation", "loss"));
-      if (cell == "rnn" || cell == "lstm") norms.series.push_back(history(run, part, "train", "gradient_norm"));
+      if (clipped) after.series.push_back(examples::gradient_curve(name, trainer, test->batch(0, 0)));
+      if (clipped) losses.series.push_back(examples::history_curve(run, part, "validation", "loss"));
+      if (cell == "rnn" || cell == "lstm")
+        norms.series.push_back(examples::history_curve(run, part, "train", "gradient_norm"));
     }
   if (losses.series.empty()) return;
-  before.series.push_back(gradients_by_step("doubling", trainer_for("doubling", true), test->batch(0, 0)));
+  before.series.push_back(examples::gradient_curve("doubling", trainer_for("doubling", true), test->batch(0, 0)));
   run.plot(task.name + "-gradients", before,
            "Flat curves reach back to the first step. What falls to the left vanishes on its way back, what rises "
            "explodes.");
