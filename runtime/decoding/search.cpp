@@ -47,6 +47,15 @@ struct Candidate {
   int64_t row = 0;
 };
 
+/// The best `width` sequences, best first; of equal ones the one with the smaller tokens.
+template <class Sequence>
+void keep_best(std::vector<Sequence>& sequences, size_t width, double Sequence::* value) {
+  std::sort(sequences.begin(), sequences.end(), [value](const Sequence& a, const Sequence& b) {
+    return a.*value != b.*value ? a.*value > b.*value : a.tokens < b.tokens;
+  });
+  if (sequences.size() > width) sequences.resize(width);
+}
+
 }  // namespace
 
 std::vector<std::vector<int64_t>> greedy(NextToken& model, int64_t rows, const SearchOptions& options) {
@@ -117,15 +126,9 @@ std::vector<Hypothesis> beam_search(NextToken& model, const SearchOptions& optio
         }
       }
     }
-    // Equal ones keep their order.
-    std::stable_sort(grown.begin(), grown.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.log_probability > b.log_probability; });
-    if (grown.size() > width) grown.resize(width);
+    keep_best(grown, width, &Candidate::log_probability);
     open = std::move(grown);
-
-    std::stable_sort(done.begin(), done.end(),
-                     [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
-    if (done.size() > width) done.resize(width);
+    keep_best(done, width, &Hypothesis::score);
     // What grows only loses probability: without a penalty nothing better can come any more. With one, longer sequences may
     // gain at most what the longest of them would.
     const auto longest = static_cast<size_t>(options.max_tokens);
@@ -134,9 +137,7 @@ std::vector<Hypothesis> beam_search(NextToken& model, const SearchOptions& optio
   }
   if (done.size() < width) {
     for (const Candidate& candidate : open) finish(candidate, candidate.tokens.size());
-    std::stable_sort(done.begin(), done.end(),
-                     [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
-    if (done.size() > width) done.resize(width);
+    keep_best(done, width, &Hypothesis::score);
   }
   return done;
 }
