@@ -12,6 +12,7 @@ import json
 import math
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -19,6 +20,9 @@ import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "training"))
+import apart
 
 
 def forget_bias_one(lstm):
@@ -222,6 +226,7 @@ def main():
     parser.add_argument("--build", default="build/release", help="where the program lies")
     parser.add_argument("--run", help="the program's folder; one that was trained already is not trained again")
     args = parser.parse_args()
+    apart.restart_with(args.threads)
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
         figures, archive = run_ours(args, pathlib.Path(folder))

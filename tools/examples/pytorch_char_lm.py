@@ -9,12 +9,17 @@ else the machine does. Parameters start as PyTorch starts them. PyTorch is Debia
 """
 import argparse
 import math
+import pathlib
+import sys
 import time
 
 import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "training"))
+import apart
 
 
 class CharLm(nn.Module):
@@ -60,6 +65,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    apart.restart_with(args.threads)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     with numpy.load(args.data) as archive:

@@ -30,12 +30,24 @@ class Program:
         self.process.wait()
 
 
-def run(command, threads):
-    """The JSON that a command prints, with this many threads for every BLAS and OpenMP.
+def environment(threads):
+    """This process's environment with so many threads for every BLAS and OpenMP, which take it when they are loaded.
 
     Of several BLAS libraries PyTorch gets the OpenBLAS that shares its OpenMP threads, not one whose own threads get in their way.
     """
-    environment = {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL", "BLIS")}}
-    environment["LD_LIBRARY_PATH"] = ":".join(glob.glob("/usr/lib/*/openblas-openmp") + [os.environ.get("LD_LIBRARY_PATH", "")])
-    answer = subprocess.run([str(part) for part in command], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    chosen = {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL", "BLIS")}}
+    chosen["LD_LIBRARY_PATH"] = ":".join(glob.glob("/usr/lib/*/openblas-openmp") + [os.environ.get("LD_LIBRARY_PATH", "")])
+    return chosen
+
+
+def restart_with(threads):
+    """Starts this script again in such an environment, unless it runs in one."""
+    marker = "SEQC_PEER_THREADS"
+    if os.environ.get(marker) != str(threads):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**environment(threads), marker: str(threads)})
+
+
+def run(command, threads):
+    """The JSON that a command prints in an environment of so many threads."""
+    answer = subprocess.run([str(part) for part in command], env=environment(threads), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(answer.stdout)
