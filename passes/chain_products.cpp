@@ -65,13 +65,18 @@ bool match(const Op* a, const Op* b) {
          a->as<ContractAttr>().lanes == b->as<ContractAttr>().lanes;
 }
 
-bool chain_in(Block& block) {
-  bool changed = false;
+/// In their order; they stay, whatever becomes of the additions between them.
+std::vector<Op*> chainable(const Block& block) {
   std::vector<Op*> contractions = block.op_list();
   contractions.erase(std::remove_if(contractions.begin(), contractions.end(), [](Op* op) { return !can_chain(op); }),
                      contractions.end());
+  return contractions;
+}
+
+bool chain_in(Block& block) {
+  bool changed = false;
   std::vector<Op*> open;  // those before that nothing goes on from yet
-  for (Op* op : contractions) {
+  for (Op* op : chainable(block)) {
     const std::vector<Term> here = terms(op);
     const auto fits = [&](Op* other) {
       if (!match(op, other)) return false;
@@ -111,8 +116,8 @@ bool begin_with_sums_in(Block& block) {
            !other->is_constant() && !is_defined_inside(other, block);
   };
   bool changed = false;
-  for (Op* op : block.op_list()) {
-    if (!can_chain(op) || head(op)->operands().size() > 2) continue;
+  for (Op* op : chainable(block)) {
+    if (head(op)->operands().size() > 2) continue;
     const std::vector<Term> here = terms(op);
     if (here.empty() || !std::all_of(here.begin(), here.end(), is_term)) continue;
     std::vector<Value*> operands = head(op)->operands();
