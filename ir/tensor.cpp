@@ -7,17 +7,16 @@
 #include <new>
 
 #include "ir/error.h"
+#include "ir/memory.h"
 
 namespace seqc::ir {
 namespace {
 
-constexpr size_t kAlignment = 64;
-
 std::shared_ptr<std::byte[]> allocate(size_t size) {
   // One spare vector lets generated code read a whole register at the end of any constant.
-  auto* bytes = static_cast<std::byte*>(::operator new[](size + kAlignment, std::align_val_t(kAlignment)));
-  std::memset(bytes, 0, size + kAlignment);
-  return {bytes, [](std::byte* p) { ::operator delete[](p, std::align_val_t(kAlignment)); }};
+  std::byte* bytes = allocate_memory(size + kMemoryAlignment);
+  std::memset(bytes, 0, size + kMemoryAlignment);
+  return {bytes, free_memory};
 }
 
 /// The f32 next to `value` with an odd last bit, unless it is exact: narrowing that further rounds as if in one step.

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "ir/error.h"
+#include "ir/memory.h"
 
 namespace seqc::runtime {
 namespace {
@@ -39,9 +40,7 @@ Session::Session(std::shared_ptr<const Program> program, int threads) : program_
       fixed_.emplace_back(i, it->second);
 }
 
-void Session::FreeWorkspace::operator()(std::byte* bytes) const {
-  ::operator delete[](bytes, std::align_val_t(SEQC_ALIGNMENT));
-}
+void Session::FreeWorkspace::operator()(std::byte* bytes) const { ir::free_memory(bytes); }
 
 std::vector<ir::Tensor> Session::run(const std::vector<ir::Tensor>& inputs) {
   const std::vector<seqc_tensor> input_views = views(inputs);
@@ -99,7 +98,7 @@ void Session::reserve(size_t bytes) {
   if (bytes <= workspace_capacity_) return;
   workspace_.reset();
   workspace_capacity_ = 0;
-  workspace_.reset(new (std::align_val_t(SEQC_ALIGNMENT)) std::byte[bytes]);
+  workspace_.reset(ir::allocate_memory(bytes));
   workspace_capacity_ = bytes;
 }
 
