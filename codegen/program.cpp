@@ -65,11 +65,33 @@ std::string kernel_key(const ir::Op& kernel, const KernelSignature& sig) {
   return ir::print(function);
 }
 
-/// i1: whether a kernel of so many operations is not worth sharing.
-llvm::Value* is_small(Emitter& e, const ir::Dim& operations, const Emitter::Symbols& symbols) {
-  const int64_t least = e.machine.worth_sharing * e.machine.vector_lanes;
+/// i1: whether so many operations are not worth the threads' meeting `meetings` times.
+llvm::Value* is_small(Emitter& e, const ir::Dim& operations, const Emitter::Symbols& symbols, size_t meetings = 1) {
+  const int64_t least = e.machine.worth_sharing * e.machine.vector_lanes * static_cast<int64_t>(meetings);
   if (operations.is_constant()) return e.getInt1(operations.constant() < least);
   return e.CreateICmpSLT(e.dim(operations, symbols), e.i64(least));
+}
+
+/// i1: whether threads save less by sharing the kernels of `op` than they lose by waiting for each other: none is worth
+/// it, or all kernels of a scan's step together are not, as threads meet behind each. `size` is a kernel's work.
+llvm::Value* is_small(Emitter& e, const ir::Op& op, const std::function<ir::Dim(const ir::Op&)>& size,
+                      const Emitter::Symbols& symbols) {
+  std::vector<const ir::Op*> kernels = {&op};
+  if (op.code() != Opcode::Kernel) {
+    kernels.clear();
+    for (size_t i = 0; i < op.region_count(); ++i)
+      for (const ir::Op* kernel : kernels_in(op.region(i))) kernels.push_back(kernel);
+  }
+  llvm::Value* small = e.getTrue();
+  ir::Dim all(0);
+  for (const ir::Op* kernel : kernels) {
+    small = e.CreateAnd(small, is_small(e, size(*kernel), symbols));
+    all = all + size(*kernel);
+  }
+  const bool is_step =
+      op.code() == Opcode::Scan && std::all_of(kernels.begin(), kernels.end(),
+                                               [&](const ir::Op* kernel) { return kernel->parent() == &op.region(); });
+  return is_step && kernels.size() > 1 ? e.CreateOr(small, is_small(e, all, symbols, kernels.size())) : small;
 }
 
 /// Pointers to the text of a string tensor, and behind them the zeros that kernels may read.
@@ -269,16 +291,10 @@ class BodyGenerator {
 
   static bool is_view(const ir::Op& op) { return op.code() == Opcode::Reshape || op.code() == Opcode::Slice; }
 
-  /// i1: whether no kernel of `op` is worth sharing. Where threads look at results to decide what to do next, they meet.
+  /// i1: whether thread 0 runs `op` alone. Where threads look at results to decide what to do next, they meet.
   llvm::Value* is_alone(const ir::Op& op) {
-    std::vector<const ir::Op*> kernels = {&op};
-    if (op.code() != Opcode::Kernel) {
-      if (op.code() != Opcode::Scan || decides(op.region())) return e_.getFalse();
-      kernels = kernels_in(op.region());
-    }
-    llvm::Value* small = e_.getTrue();
-    for (const ir::Op* kernel : kernels) small = e_.CreateAnd(small, is_small(e_, work(*kernel), symbols_));
-    return small;
+    if (op.code() != Opcode::Kernel && (op.code() != Opcode::Scan || decides(op.region()))) return e_.getFalse();
+    return is_small(e_, op, work, symbols_);
   }
 
   /// True if what the block computes decides what runs next.
@@ -545,8 +561,8 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
   const ir::DimBounds bounds(function);
   const auto symbols = load_symbols(e, function, abi, inputs);
   llvm::Value* small = e.getTrue();
-  for (const ir::Op* kernel : kernels_in(function.body()))
-    small = e.CreateAnd(small, is_small(e, bounds.upper(work(*kernel)), symbols));
+  const auto most_work = [&](const ir::Op& kernel) { return bounds.upper(work(kernel)); };
+  for (const auto& op : function.body().ops()) small = e.CreateAnd(small, is_small(e, *op, most_work, symbols));
   e.CreateCondBr(e.CreateAnd(e.CreateICmpSGT(count, e.getInt32(1)), e.CreateNot(small)), many, one);
   e.SetInsertPoint(many);
   llvm::Value* all = e.CreateSExt(count, e.getInt64Ty());

@@ -1,0 +1,67 @@
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ir/memory.h"
+#include "ir/parser.h"
+#include "runtime/program.h"
+
+namespace {
+
+using namespace seqc;
+
+/// Steps that multiply `rows` rows of 128 by [128,128], and then take their sums off them `times` times.
+std::string steps(int rows, int times) {
+  std::string text = fmt::format(
+      "func @steps(%h: f32[{0},128]) -> (y: f32[{0},128]) {{\n"
+      "  const @w: f32[128,128] = splat(0.5)\n"
+      "  %y = scan {{length=7}} carry(%ht = %h) {{\n"
+      "    %v0 = contract %ht, @w {{spec=\"ni,ij->nj\"}}\n",
+      rows);
+  for (int i = 0; i < times; ++i)
+    text += fmt::format(
+        "    %sum{0} = reduce %v{0} {{kind=sum, axes=[1]}}\n"
+        "    %column{0} = reshape %sum{0} {{shape=[{2},1]}}\n"
+        "    %all{0} = broadcast %column{0} {{shape=[{2},128]}}\n"
+        "    %v{1} = sub %v{0}, %all{0}\n",
+        i, i + 1, rows);
+  return text + fmt::format("    yield %v{}\n  }}\n  return %y\n}}\n", times);
+}
+
+/// Whether a run asks for other threads.
+bool asks_for_threads(int rows, int times) {
+  auto module = ir::parse_module(steps(rows, times), "steps");
+  const auto program = runtime::Program::compile(std::move(module->functions[0]));
+  const seqc_model& model = program->model();
+  const ir::Tensor h(ir::DType::f32, {rows, 128});
+  ir::Tensor y(ir::DType::f32, {rows, 128});
+  const std::vector<seqc_tensor> inputs = {runtime::view(h)};
+  std::vector<seqc_tensor> outputs = {runtime::mutable_view(y)};
+  size_t bytes = 0;
+  REQUIRE(model.prepare(inputs.data(), outputs.data(), &bytes) == SEQC_OK);
+  std::byte* workspace = ir::allocate_memory(bytes);
+  bool asked = false;
+  const seqc_threads threads = {2, &asked, [](void* pool, void (*task)(void*, int32_t), void* argument, int32_t) {
+                                  *static_cast<bool*>(pool) = true;
+                                  std::thread other(task, argument, 1);
+                                  task(argument, 0);
+                                  other.join();
+                                }};
+  model.run(inputs.data(), outputs.data(), workspace, &threads);
+  ir::free_memory(workspace);
+  return asked;
+}
+
+}  // namespace
+
+TEST_SUITE("codegen") {
+  TEST_CASE("sharing: steps that meet more often than their work is worth run on one thread") {
+    CHECK(asks_for_threads(1, 0));
+    CHECK_FALSE(asks_for_threads(1, 3));
+    CHECK(asks_for_threads(40, 3));
+  }
+}
