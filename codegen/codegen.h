@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ir/ir.h"
+#include "runtime/abi.h"
 #include "runtime/seqc.h"
 
 namespace seqc::codegen {
@@ -56,15 +57,8 @@ class CodeStore {
 /// Inputs whose values the function takes for granted, by name: `prepare` refuses others.
 using FixedValues = std::map<std::string, ir::Tensor>;
 
-/// Who is told that an output of a running function is written and will not change: on the thread that called `run`, while
-/// the others of the call go on. Outputs may still be read by the run.
-struct OutputListener {
-  void (*ready)(void* context, int32_t output);
-  void* context;
-};
-/// Where the workspace of a function that announces its outputs has a `const OutputListener*` (or null) when it runs.
-inline constexpr size_t kListenerAt = 24;
-/// All outputs of `function` (in kernel form) in the order in which it announces them.
+using runtime::OutputListener;
+/// All outputs of `function` (in kernel form) in the order in which it announces them to an OutputListener.
 std::vector<int32_t> announced_order(const ir::Function& function);
 
 /// Compiles `function` (in kernel form, see passes/pipeline.cpp; it must outlive nothing: all is copied).

@@ -134,7 +134,7 @@ class BodyGenerator {
     threads_ = field(2, e_.getInt64Ty());
     call_ = call;
     if (options_.announces_outputs) {
-      listener_ = field(kListenerAt / 8, e_.getPtrTy());
+      listener_ = field(runtime::kListenerAt / 8, e_.getPtrTy());
       for (CompletedOutputs& completed : completed_outputs(function_))
         announced_[completed.op] = std::move(completed.outputs);
     }

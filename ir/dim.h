@@ -12,6 +12,9 @@
 
 namespace seqc::ir {
 
+/// Values of named dims.
+using DimBindings = std::map<std::string, int64_t>;
+
 /// An integer expression over named dims: a polynomial whose atoms are names, floordiv, mod, min and max.
 /// Equal normal forms compare equal, so `T+1 == 1+T`; unequal ones may still have equal values. Named dims are >= 0.
 /// Text: `2*T*N + floordiv(T - 3, 2) + 1`.

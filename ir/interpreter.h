@@ -9,9 +9,6 @@
 
 namespace seqc::ir {
 
-/// Values of named dims.
-using DimBindings = std::map<std::string, int64_t>;
-
 /// Binds the names in the arguments' types from the shapes of `inputs`. Throws Error(BadInput) naming the input when
 /// ranks, numbers or repeated names disagree ("input \"x\": got f32[3,4], expected f32[N,5] ...").
 DimBindings bind_dims(const Function& function, const std::vector<Tensor>& inputs);

@@ -18,8 +18,6 @@ const OpInfo& info(Opcode code) {
 
 bool is_elementwise(Opcode code) { return info(code).op_class <= OpClass::Ternary; }
 
-std::string Type::str() const { return std::string(ir::name(dtype)) + ir::str(shape); }
-
 // --- values ------------------------------------------------------------------------------------------------------
 
 void Value::replace_all_uses_with(Value* other) {

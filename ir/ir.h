@@ -10,6 +10,7 @@
 
 #include "ir/attributes.h"
 #include "ir/tensor.h"
+#include "ir/type.h"
 
 namespace seqc::ir {
 
@@ -38,16 +39,6 @@ inline constexpr int kOpcodeCount = 0
 const OpInfo& info(Opcode code);
 /// True for ops computed element by element with NumPy broadcasting.
 bool is_elementwise(Opcode code);
-
-/// A tensor type: element type and shape of numeric or named dims.
-struct Type {
-  DType dtype = DType::f32;
-  Shape shape;
-
-  int64_t rank() const { return static_cast<int64_t>(shape.size()); }
-  std::string str() const;  ///< "f32[T,N,28]"
-  bool operator==(const Type&) const = default;
-};
 
 class Op;
 class Block;

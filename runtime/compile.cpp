@@ -1,7 +1,5 @@
 #include "runtime/compile.h"
 
-#include <chrono>
-
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
 #include "ir/named_dims.h"
@@ -11,11 +9,6 @@
 
 namespace seqc::runtime {
 namespace {
-
-int64_t now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 std::unique_ptr<ir::Function> load_text(const std::string& path, const CompileOptions& options) {
   if (!options.dims.empty() || !options.input_shapes.empty())
@@ -39,9 +32,6 @@ Lowered load_and_lower(const std::string& path, const CompileOptions& options) {
 }
 
 }  // namespace
-
-Stopwatch::Stopwatch() : start_(now()) {}
-double Stopwatch::milliseconds() const { return static_cast<double>(now() - start_) / 1e6; }
 
 passes::PassContext pass_context(const CompileOptions& options) {
   const codegen::TargetInfo info = codegen::describe(options.target);

@@ -9,6 +9,7 @@
 #include "codegen/codegen.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
+#include "runtime/build_times.h"
 #include "runtime/code_cache.h"
 
 namespace seqc::runtime {
@@ -40,12 +41,6 @@ struct CompileOptions {
   bool announces_outputs = false;
 };
 
-/// Milliseconds spent on the way from a file to code that can run; 0 for what did not happen.
-struct BuildTimes {
-  double import = 0, passes = 0, codegen = 0, load = 0;
-  double total() const { return import + passes + codegen + load; }
-};
-
 /// A function that is ready for code generation.
 struct Lowered {
   std::unique_ptr<ir::Function> function;
@@ -67,15 +62,5 @@ passes::PassContext pass_context(const CompileOptions& options);
 Lowered lower_file(const std::string& path, const CompileOptions& options = {});
 /// The standard pipeline on a function that is here already.
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options = {});
-
-/// Milliseconds since its construction.
-class Stopwatch {
- public:
-  Stopwatch();
-  double milliseconds() const;
-
- private:
-  int64_t start_;  // nanoseconds
-};
 
 }  // namespace seqc::runtime

@@ -93,22 +93,6 @@ std::vector<Port> ports_of(const seqc_port* ports, int32_t count) {
   return result;
 }
 
-std::vector<Port> inputs_of(const ir::Function& function) {
-  std::vector<Port> result;
-  for (size_t i = 0; i < function.body().argument_count(); ++i) {
-    const ir::Value* argument = function.body().argument(i);
-    result.push_back({argument->name(), argument->type()});
-  }
-  return result;
-}
-
-std::vector<Port> outputs_of(const ir::Function& function) {
-  std::vector<Port> result;
-  for (const ir::Value* value : function.body().terminator()->operands())
-    result.push_back({function.output_names[result.size()], value->type()});
-  return result;
-}
-
 std::string str(const std::vector<Port>& ports) {
   std::string text;
   for (const Port& port : ports) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", port.name, port.type.str());

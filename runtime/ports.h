@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ir/interpreter.h"
+#include "ir/tensor.h"
+#include "ir/type.h"
 #include "runtime/seqc.h"
 
 namespace seqc::runtime {
@@ -17,8 +18,6 @@ struct Port {
 };
 
 std::vector<Port> ports_of(const seqc_port* ports, int32_t count);
-std::vector<Port> inputs_of(const ir::Function& function);
-std::vector<Port> outputs_of(const ir::Function& function);
 /// `x: f32[T,N,3], h: f32[N,4]`.
 std::string str(const std::vector<Port>& ports);
 

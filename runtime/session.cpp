@@ -115,14 +115,14 @@ int32_t Session::compare(std::span<const seqc_tensor> inputs) const noexcept {
 }
 
 int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs,
-                     const codegen::OutputListener* listener) noexcept {
+                     const OutputListener* listener) noexcept {
   if (!prepared_ || outputs.size() != output_types_.size()) return SEQC_BAD_SHAPE;
   if (const int32_t status = compare(inputs); status != SEQC_OK) return status;
   for (const auto& [i, value] : fixed_)
     if (std::memcmp(inputs[i].data, value.bytes(), value.byte_size()) != 0)
       return SEQC_BAD_VALUE | static_cast<int32_t>(i) << 8;
   const bool announces = !program_->announced_order().empty();
-  if (announces) std::memcpy(workspace_.get() + codegen::kListenerAt, &listener, sizeof listener);
+  if (announces) std::memcpy(workspace_.get() + kListenerAt, &listener, sizeof listener);
   program_->model().run(inputs.data(), outputs.data(), workspace_.get(), pool_.handle());
   if (listener && !announces)
     for (size_t i = 0; i < outputs.size(); ++i) listener->ready(listener->context, static_cast<int32_t>(i));

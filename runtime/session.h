@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/abi.h"
 #include "runtime/program.h"
 #include "runtime/thread_pool.h"
 
@@ -36,7 +37,7 @@ class Session {
   /// A listener is told of each output once, on this thread: of programs compiled with CompileOptions::announces_outputs in
   /// their announced_order() and as soon as an output will not change any more, of others at the end of the run.
   int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs,
-              const codegen::OutputListener* listener = nullptr) noexcept;
+              const OutputListener* listener = nullptr) noexcept;
 
   const Program& program() const { return *program_; }
   int32_t threads() const { return pool_.count(); }

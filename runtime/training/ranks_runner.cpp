@@ -57,7 +57,7 @@ void RanksCall::run(const Inputs& inputs) {
     if (!fits(views_[i], outputs_[i])) outputs_[i] = tensor_of(views_[i]);
     views_[i] = runtime::mutable_view(outputs_[i]);
   }
-  const codegen::OutputListener listener = {
+  const runtime::OutputListener listener = {
       [](void* exchange, int32_t output) { static_cast<RanksExchange*>(exchange)->ready(static_cast<size_t>(output)); },
       exchange_.get()};
   const int32_t status = session_.run(inputs_, views_, exchange_ ? &listener : nullptr);

@@ -6,6 +6,7 @@
 
 #include "ir/clone.h"
 #include "ir/error.h"
+#include "runtime/compile.h"
 
 namespace seqc::training {
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "runtime/training/batch_source.h"
 #include "runtime/training/step.h"

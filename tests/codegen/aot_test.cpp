@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "codegen/codegen.h"
+#include "runtime/compile.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "tests/runtime/sample_models.h"

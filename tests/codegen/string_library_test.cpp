@@ -4,6 +4,7 @@
 #include "codegen/codegen.h"
 #include "ir/error.h"
 #include "ir/parser.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/support/onnx_model.h"
 #include "tests/tools/seqc_tool.h"

@@ -6,6 +6,7 @@
 
 #include "frontend/onnx/import.h"
 #include "ir/interpreter.h"
+#include "runtime/compile.h"
 #include "runtime/program.h"
 #include "runtime/session.h"
 #include "tests/support/decomposed_cells.h"

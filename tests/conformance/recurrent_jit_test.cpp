@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "codegen/codegen.h"
+#include "runtime/compile.h"
 #include "runtime/program.h"
 #include "runtime/session.h"
 #include "tests/support/onnx_model.h"

@@ -7,6 +7,7 @@
 
 #include "ir/error.h"
 #include "ir/parser.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/runtime/allocation_counter.h"
 
@@ -76,7 +77,7 @@ struct Heard {
   size_t late = 0;
   bool before_late = true;  // whatever is computed before it was announced while it was not written
 
-  codegen::OutputListener listener() {
+  runtime::OutputListener listener() {
     return {[](void* context, int32_t output) { static_cast<Heard*>(context)->hear(output); }, this};
   }
   void hear(int32_t output) {
@@ -169,7 +170,7 @@ func @main(%x: f32[N]) -> (a: f32[k], b: f32[N]) {
     const std::vector<seqc_tensor>& out;
     int64_t size = -1;
   } context{out};
-  const codegen::OutputListener listener = {[](void* c, int32_t output) {
+  const runtime::OutputListener listener = {[](void* c, int32_t output) {
                                               auto& heard = *static_cast<Context*>(c);
                                               if (output == 0) heard.size = heard.out[0].shape[0];
                                             },
@@ -184,7 +185,7 @@ TEST_CASE("announced outputs: a run with a listener allocates nothing") {
   Session session(Program::compile(model(), options), 2);
   Call call(session, true);
   int64_t heard = 0;
-  const codegen::OutputListener listener = {[](void* count, int32_t) { ++*static_cast<int64_t*>(count); }, &heard};
+  const runtime::OutputListener listener = {[](void* count, int32_t) { ++*static_cast<int64_t*>(count); }, &heard};
   REQUIRE(session.run(call.in, call.out, &listener) == SEQC_OK);
   const test::AllocationCounter counter;
   REQUIRE(session.run(call.in, call.out, &listener) == SEQC_OK);

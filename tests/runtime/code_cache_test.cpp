@@ -15,6 +15,8 @@
 #include "codegen/digest.h"
 #include "ir/error.h"
 #include "ir/parser.h"
+#include "runtime/compile.h"
+#include "runtime/compile_info.h"
 #include "runtime/seqc_runtime.h"
 #include "runtime/session.h"
 #include "tests/runtime/sample_models.h"
@@ -84,10 +86,10 @@ TEST_CASE("code cache: a hit after a miss, and the same bits") {
   const auto plain = runtime::Program::compile_file(model, without);
   const auto first = runtime::Program::compile_file(model, setting.compile());
   const auto second = runtime::Program::compile_file(model, setting.compile());
-  CHECK(plain->cache_use().kind == Kind::Off);
-  CHECK(first->cache_use().kind == Kind::Stored);
-  CHECK(first->cache_use().problem == "");
-  CHECK(second->cache_use().kind == Kind::Hit);
+  CHECK(plain->compiled()->cache_use.kind == Kind::Off);
+  CHECK(first->compiled()->cache_use.kind == Kind::Stored);
+  CHECK(first->compiled()->cache_use.problem == "");
+  CHECK(second->compiled()->cache_use.kind == Kind::Hit);
   CHECK(setting.files().size() == 1);
   const auto expected = runtime::Session(plain).run(inputs);
   for (const auto& program : {first, second}) {
@@ -96,17 +98,17 @@ TEST_CASE("code cache: a hit after a miss, and the same bits") {
   }
   runtime::CompileOptions other = setting.compile();
   other.dims["N"] = 3;
-  CHECK(runtime::Program::compile_file(model, other)->cache_use().kind == Kind::Stored);
+  CHECK(runtime::Program::compile_file(model, other)->compiled()->cache_use.kind == Kind::Stored);
   other.target.worth_sharing = 0;
-  CHECK(runtime::Program::compile_file(model, other)->cache_use().kind == Kind::Stored);
+  CHECK(runtime::Program::compile_file(model, other)->compiled()->cache_use.kind == Kind::Stored);
   CHECK(setting.files().size() == 3);
 }
 
 TEST_CASE("code cache: models that differ in their weights alone share code and keep their weights") {
   const Setting setting;
   const auto first = scaler(setting, "[1, 10, 100]"), second = scaler(setting, "[2, 3, 4]");
-  CHECK(first->cache_use().kind == Kind::Stored);
-  CHECK(second->cache_use().kind == Kind::Hit);
+  CHECK(first->compiled()->cache_use.kind == Kind::Stored);
+  CHECK(second->compiled()->cache_use.kind == Kind::Hit);
   CHECK(run_scaler(first)[0].identical(ir::Tensor::f32({1, 3}, {1, 20, 300})));
   CHECK(run_scaler(second)[0].identical(ir::Tensor::f32({1, 3}, {2, 6, 12})));
 }
@@ -147,8 +149,8 @@ TEST_CASE("code cache: a damaged file is compiled anew and replaced") {
   for (const std::string& bytes : {std::string(), whole.substr(0, whole.size() / 2), std::string(whole.size(), 'x')}) {
     test::write_file(file, bytes);
     const auto program = scaler(setting, "[1, 10, 100]");
-    CHECK(program->cache_use().kind == Kind::Stored);
-    CHECK(program->cache_use().problem == file.string() + ": was damaged");
+    CHECK(program->compiled()->cache_use.kind == Kind::Stored);
+    CHECK(program->compiled()->cache_use.problem == file.string() + ": was damaged");
     CHECK(run_scaler(program)[0].identical(ir::Tensor::f32({1, 3}, {1, 20, 300})));
     CHECK(test::read_file(file) == whole);  // the same code, to the byte
   }
@@ -160,16 +162,16 @@ TEST_CASE("code cache: folders that cannot be used do not matter") {
   test::write_file(setting.folder / "cache", "a file, no folder");
   for (int i = 0; i < 2; ++i) {
     const auto program = scaler(setting, "[1, 10, 100]");
-    CHECK(program->cache_use().kind == Kind::Failed);
-    CHECK(program->cache_use().problem.find("cache") != std::string::npos);
+    CHECK(program->compiled()->cache_use.kind == Kind::Failed);
+    CHECK(program->compiled()->cache_use.problem.find("cache") != std::string::npos);
     CHECK(run_scaler(program)[0].identical(ir::Tensor::f32({1, 3}, {1, 20, 300})));
   }
   CHECK_THROWS_AS(CodeCache(setting.options()).contents(), Error);
   fs::remove(setting.folder / "cache");
   scaler(setting, "[1, 10, 100]");
   fs::permissions(setting.folder / "cache", fs::perms::owner_read | fs::perms::owner_exec);
-  CHECK(scaler(setting, "[4, 5, 6]")->cache_use().kind == Kind::Hit);  // may be read
-  if (::geteuid() != 0) {                                              // root may write everywhere
+  CHECK(scaler(setting, "[4, 5, 6]")->compiled()->cache_use.kind == Kind::Hit);  // may be read
+  if (::geteuid() != 0) {                                                        // root may write everywhere
     CodeCache cache(setting.options());
     cache.save(kKey, "code");
     CHECK(cache.use().kind == Kind::Failed);

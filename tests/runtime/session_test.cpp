@@ -1,4 +1,7 @@
 #include "runtime/session.h"
+#include "ir/interpreter.h"
+#include "runtime/compile.h"
+#include "runtime/compile_info.h"
 
 #include <doctest/doctest.h>
 
@@ -152,7 +155,7 @@ TEST_CASE("program: dims that become numbers are checked like any other") {
   options.dims = {{"N", 2}};
   const auto program = Program::compile_file(test::save_lstm(folder / "lstm.onnx"), options);
   CHECK(runtime::str(program->inputs()) == "X: f32[T,2,3], h0: f32[1,2,5]");
-  CHECK(program->multiply_adds()->str() == "320*T");
+  CHECK(program->compiled()->multiply_adds.str() == "320*T");
   Session session(program);
   CHECK(identical(session.run(lstm_inputs(4, 2)), Session(lstm()).run(lstm_inputs(4, 2))));
   CHECK_THROWS_AS(session.run(lstm_inputs(4, 3)), Error);

@@ -8,6 +8,7 @@
 #include "ir/error.h"
 #include "ir/interpreter.h"
 #include "ir/parser.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/support/random_inputs.h"
 

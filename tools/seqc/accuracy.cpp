@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/error.h"
+#include "runtime/compile.h"
+#include "runtime/compile_info.h"
 #include "runtime/session.h"
 #include "tools/seqc/compare.h"
 #include "tools/seqc/feed.h"
@@ -95,8 +97,8 @@ void add_run(runtime::Session& exact, runtime::Session& compressed, const Tensor
 }
 
 void add_sizes(const runtime::Session& exact, const runtime::Session& compressed, Accuracy& accuracy) {
-  accuracy.bytes_before = exact.program().constant_bytes();
-  accuracy.bytes_after = compressed.program().constant_bytes();
+  accuracy.bytes_before = exact.program().compiled()->constant_bytes;
+  accuracy.bytes_after = compressed.program().compiled()->constant_bytes;
 }
 
 Accuracy measure_on_files(const std::string& model, const runtime::CompileOptions& compile,

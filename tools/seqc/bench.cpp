@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "ir/error.h"
+#include "runtime/compile_info.h"
 #include "tools/seqc/command.h"
 #include "tools/seqc/limit_time.h"
 #include "tools/seqc/model_run.h"
@@ -83,6 +84,11 @@ const char* cache_name(runtime::CacheUse::Kind kind) {
   return "";
 }
 
+runtime::CacheUse cache_use(const ModelRun& run) {
+  const runtime::CompileInfo* info = run.session->program().compiled();
+  return info ? info->cache_use : runtime::CacheUse();
+}
+
 /// Behind the time that code took: what the cache had to do with it.
 std::string cache_text(const runtime::CacheUse& cache) {
   if (cache.kind == runtime::CacheUse::Kind::Hit) return " from the cache";
@@ -91,9 +97,9 @@ std::string cache_text(const runtime::CacheUse& cache) {
 
 /// Nothing for libraries, and where there are no products.
 std::optional<LimitTime> measure_limit(const Options& options, const ModelRun& run) {
-  const auto& products = run.session->program().products();
-  if (!options.limit || products.empty()) return {};
-  const LimitTime limit = limit_time(products, run.dims, options.run.threads);
+  const runtime::CompileInfo* info = run.session->program().compiled();
+  if (!options.limit || !info || info->products.empty()) return {};
+  const LimitTime limit = limit_time(info->products, run.dims, options.run.threads);
   return limit.microseconds > 0 ? std::optional(limit) : std::nullopt;
 }
 
@@ -108,7 +114,7 @@ void print_limit(const LimitTime& limit, const Timing& timing) {
 void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops,
                   const std::optional<LimitTime>& limit) {
   const runtime::BuildTimes& times = run.session->program().times();
-  const runtime::CacheUse& cache = run.session->program().cache_use();
+  const runtime::CacheUse cache = cache_use(run);
   fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
              options.run.threads, options.run.threads == 1 ? "" : "s");
   fmt::print("  median {}, min {}, p90 {}, p99 {} of {} runs\n", time_text(timing.median), time_text(timing.minimum),
@@ -129,16 +135,15 @@ int run_bench(const Options& options) {
   if (!run.assumed_dims.empty())
     fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
   const Timing timing = measure(*run.session, run.inputs, options.runs);
-  const auto& multiply_adds = run.session->program().multiply_adds();
-  const double gflops =
-      multiply_adds ? 2e-3 * static_cast<double>(multiply_adds->evaluate(run.dims)) / timing.median : NAN;
+  const runtime::CompileInfo* info = run.session->program().compiled();
+  const double gflops = info ? 2e-3 * static_cast<double>(info->multiply_adds.evaluate(run.dims)) / timing.median : NAN;
   const std::optional<LimitTime> limit = measure_limit(options, run);
   if (!options.json) {
     print_report(options, run, timing, gflops, limit);
     return 0;
   }
   const auto rounded = [](double value) { return std::round(value * 1e3) / 1e3; };
-  const runtime::CacheUse& cache = run.session->program().cache_use();
+  const runtime::CacheUse cache = cache_use(run);
   const double compile_ms = rounded(run.session->program().times().total());
   nlohmann::ordered_json report = {{"model", options.run.model},
                                    {"dims", run.dims},

@@ -1,6 +1,7 @@
 #include "tools/seqc/model_run.h"
 
 #include "ir/error.h"
+#include "runtime/compile.h"
 #include "runtime/library.h"
 #include "tools/seqc/feed.h"
 #include "tools/seqc/options.h"

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/compile.h"
 #include "runtime/session.h"
 
 namespace seqc::tools {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "runtime/function_ports.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "ir/error.h"
+#include "runtime/compile.h"
+#include "runtime/function_ports.h"
 #include "runtime/library.h"
 #include "runtime/npy.h"
 #include "runtime/program.h"

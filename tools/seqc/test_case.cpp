@@ -6,6 +6,9 @@
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
 #include "ir/interpreter.h"
+#include "runtime/compile.h"
+#include "runtime/compile_info.h"
+#include "runtime/function_ports.h"
 #include "runtime/session.h"
 #include "tools/seqc/feed.h"
 
@@ -35,7 +38,7 @@ class Runner {
   Runner(const std::string& model, TestOptions options) {
     if (options.engine == Engine::Compiled) {
       auto program = runtime::Program::compile_file(model, options.compile);
-      specialised_ = program->specialised();
+      specialised_ = program->compiled()->specialised;
       take_names(program->outputs());
       session_ = std::make_unique<runtime::Session>(std::move(program), options.threads);
       return;

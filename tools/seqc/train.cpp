@@ -10,6 +10,7 @@
 #include "frontend/onnx/import.h"
 #include "frontend/onnx/weights.h"
 #include "ir/error.h"
+#include "runtime/compile.h"
 #include "runtime/files.h"
 #include "runtime/session.h"
 #include "runtime/training/data/batches.h"

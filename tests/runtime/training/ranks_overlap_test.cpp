@@ -145,7 +145,7 @@ void waits_for_sums() {
     std::vector<seqc_tensor> out = session.output_types();
     for (size_t i = 0; i < out.size(); ++i) out[i].data = exchange.own(i);
     Waiting waiting{.exchange = &exchange, .ports = &ports, .order = {}};
-    const codegen::OutputListener listener = {&Waiting::ready, &waiting};
+    const runtime::OutputListener listener = {&Waiting::ready, &waiting};
     REQUIRE(session.run(in, out, &listener) == SEQC_OK);
     CHECK(waiting.due >= 2);
     CHECK(waiting.due < exchange.buckets());

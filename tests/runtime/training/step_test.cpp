@@ -1,6 +1,7 @@
 // The step as it is compiled: one function in which gradients are taken over all steps at once and each parameter is
 // updated by one kernel, and which takes no memory while shapes repeat.
 #include "runtime/training/step.h"
+#include "runtime/compile.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,74 @@
+// Programs made by the compiler: what runtime/program.h declares and the runtime-only library lacks.
+#include "ir/named_dims.h"
+#include "runtime/compile.h"
+#include "runtime/compile_info.h"
+#include "runtime/library.h"
+#include "runtime/program.h"
+
+namespace seqc::runtime {
+namespace {
+
+CompileInfo info_of(const Lowered& lowered, const CacheUse& cache_use) {
+  CompileInfo info;
+  info.cache_use = cache_use;
+  info.specialised = lowered.specialised;
+  info.multiply_adds = lowered.multiply_adds;
+  const ir::DimBounds bounds(*lowered.function);
+  info.products = product_costs(*lowered.function);
+  for (ProductCost& product : info.products)
+    for (ir::Dim* dim : {&product.multiply_adds, &product.weight_bytes, &product.sweeps, &product.swept_bytes})
+      *dim = bounds.upper(*dim);
+  for (const auto& constant : lowered.function->constants()) info.constant_bytes += constant->constant().byte_size();
+  return info;
+}
+
+/// Code made in this process.
+class JitProgram : public Program {
+ public:
+  JitProgram(std::unique_ptr<codegen::CompiledModel> code, const Lowered& lowered, BuildTimes times,
+             const CacheUse& cache_use, bool announces_outputs)
+      : Program(code->model(), times), code_(std::move(code)) {
+    if (announces_outputs) announced_order_ = codegen::announced_order(*lowered.function);
+    compiled_ = std::make_shared<CompileInfo>(info_of(lowered, cache_use));
+  }
+
+ private:
+  std::unique_ptr<codegen::CompiledModel> code_;
+};
+
+std::shared_ptr<const Program> generate(const Lowered& lowered, const CompileOptions& options) {
+  const Stopwatch watch;
+  const CacheOptions cache_options = resolve(options.cache);
+  CodeCache cache(cache_options);
+  auto code = codegen::compile(*lowered.function, options.target, lowered.fixed_values,
+                               cache_options.enabled ? &cache : nullptr, options.announces_outputs);
+  BuildTimes times = lowered.times;
+  times.codegen = watch.milliseconds();
+  return std::make_shared<JitProgram>(std::move(code), lowered, times, cache.use(), options.announces_outputs);
+}
+
+}  // namespace
+
+std::shared_ptr<const Program> Program::compile_file(const std::string& path) {
+  return compile_file(path, CompileOptions());
+}
+
+std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
+  return generate(lower_file(path, options), options);
+}
+
+std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function) {
+  return compile(std::move(function), CompileOptions());
+}
+
+std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
+  return generate(lower(std::move(function), options), options);
+}
+
+std::shared_ptr<const Program> Program::open(const std::string& path) { return open(path, CompileOptions()); }
+
+std::shared_ptr<const Program> Program::open(const std::string& path, const CompileOptions& options) {
+  return is_library(path) ? load_library(path) : compile_file(path, options);
+}
+
+}  // namespace seqc::runtime
