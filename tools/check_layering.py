@@ -7,6 +7,7 @@ Rules, each with one line per offence and exit code 1:
   - LLVM and LLD headers: only codegen/*.cpp and codegen/*_llvm.h (and tests that look at LLVM);
   - protobuf and ONNX headers: only frontend/onnx (and tests/support, which writes model files);
   - MPI headers: only runtime/training/ranks.cpp;
+  - the files of the runtime-only library (tools/package/runtime_only.cmake) include each other and nothing else of ours;
   - an internal header (*_llvm.h, frontend/onnx/*_pb.h) is included by nobody outside its folder;
   - headers have `#pragma once` (or a guard, in C headers), and no code folder stands at the top besides the known ones.
 """
@@ -35,11 +36,24 @@ ONNX = re.compile(r"^(google/protobuf|onnx)/|\.pb\.h$")
 ONNX_MAY = re.compile(r"^(frontend/onnx/.*(\.cpp|_pb\.h)|tests/support/.*)$")
 MPI = re.compile(r"^mpi(-ext)?\.h$")
 MPI_MAY = "runtime/training/ranks.cpp"
+APART = "tools/examples/embed/"  # a project of its own, whose files lie beside each other
+RUNTIME_ONLY_LIST = "tools/package/runtime_only.cmake"
 INTERNAL = re.compile(r"^(codegen)/.*_llvm\.h$|^(frontend/onnx)/.*_pb\.h$")
 
 GUARD = re.compile(r"^#ifndef (\w+_H)\n#define \1$", re.MULTILINE)
 RAW_STRING = re.compile(r'R"(\w*)\(.*?\)\1"', re.DOTALL)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def runtime_only_files():
+    """The files of the runtime-only library: those on its list, and the headers beside its sources."""
+    text = re.sub(r"#.*", "", (ROOT / RUNTIME_ONLY_LIST).read_text(encoding="utf-8"))
+    listed = re.findall(r"[\w/]+\.(?:cpp|h)\b", text)
+    headers = {re.sub(r"\.cpp$", ".h", path) for path in listed}
+    return set(listed) | {path for path in headers if (ROOT / path).is_file()}
+
+
+RUNTIME_ONLY = runtime_only_files()
 
 
 def folder_of(path):
@@ -57,6 +71,8 @@ def check_include(path, quote, header):
         yield f"{header}: MPI headers belong in {MPI_MAY}"
     if quote == "<":
         return
+    if path.startswith(APART) and (ROOT / path).with_name(header).is_file():
+        return
     if not (ROOT / header).is_file():
         yield f'"{header}": no such file from the top of the repository; includes of ours are rooted there'
         return
@@ -65,6 +81,8 @@ def check_include(path, quote, header):
         yield f'"{header}" is internal to {internal[1] or internal[2]}'
     if path.endswith(".h") and internal and not INTERNAL.match(path) and own != "tests":
         yield f'"{header}" would show its types through this public header'
+    if path in RUNTIME_ONLY and header not in RUNTIME_ONLY:
+        yield f'"{header}" is not in the runtime-only library ({RUNTIME_ONLY_LIST}), and this file is'
     may = ALLOWED[own]
     if may is ANY or folder_of(header) == own:
         return
@@ -90,7 +108,9 @@ def check_file(file):
 
 
 def main():
-    offences, files = [], 0
+    offences = [f"{path}:1: is on the list in {RUNTIME_ONLY_LIST} and does not exist"
+                for path in sorted(RUNTIME_ONLY) if not (ROOT / path).is_file()]
+    files = 0
     for top in sorted(p for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and p.name != "build"):
         sources = sorted(p for suffix in ("h", "c", "cpp") for p in top.rglob("*." + suffix))
         if sources and top.name not in TOP:
