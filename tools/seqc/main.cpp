@@ -9,12 +9,8 @@
 #include <new>
 
 #include "ir/error.h"
-#include "runtime/seqc.h"
+#include "runtime/seqc_runtime.h"
 #include "tools/seqc/command.h"
-
-#ifndef SEQC_VERSION
-#define SEQC_VERSION "0.1.0"
-#endif
 
 namespace {
 
@@ -51,12 +47,13 @@ int run_command(const tools::Command& command) {
 
 int main(int argc, char** argv) {
   CLI::App app("seqc compiles recurrent and other sequence models to native code.", "seqc");
-  app.set_version_flag("--version", fmt::format("seqc {} (binary interface {})", SEQC_VERSION, SEQC_ABI_VERSION));
+  app.set_version_flag("--version", fmt::format("seqc {} (binary interface {})", SEQC_VERSION_TEXT, SEQC_ABI_VERSION));
   app.footer(kOverview);
   app.require_subcommand(1);
   const std::array commands = {tools::add_build(app), tools::add_run(app),     tools::add_inspect(app),
                                tools::add_opt(app),   tools::add_test(app),    tools::add_bench(app),
-                               tools::add_cache(app), tools::add_convert(app), tools::add_train(app)};
+                               tools::add_cache(app), tools::add_convert(app), tools::add_train(app),
+                               tools::add_manual(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
