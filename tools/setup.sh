@@ -8,7 +8,8 @@ set -euo pipefail
 build_packages=(g++ cmake ninja-build ccache llvm-19-dev liblld-19-dev libzstd-dev zlib1g-dev libonnx-dev libprotobuf-dev
                 protobuf-compiler libxtensor-dev libcli11-dev nlohmann-json3-dev libfmt-dev libzip-dev libutf8proc-dev
                 doctest-dev libopenmpi-dev openmpi-bin)
-test_packages=(libonnx-testdata llvm-19-tools python3 python3-numpy python3-onnx valgrind clang-format-19)
+test_packages=(libonnx-testdata llvm-19-tools python3 python3-numpy python3-onnx valgrind clang-format-19 pkg-config
+               libsndfile1-dev)
 bench_packages=(npm python3-numpy python3-onnx libbenchmark-dev libdnnl-dev libtorch-dev python3-torch
                 libopenblas0-openmp)
 
