@@ -4,6 +4,7 @@ set(seqc_runtime_only_sources
     ir/dim.cpp
     ir/dtype.cpp
     ir/error.cpp
+    ir/memory.cpp
     ir/tensor.cpp
     ir/type.cpp
     runtime/build_times.cpp
