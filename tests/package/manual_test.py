@@ -23,7 +23,7 @@ def listed_options(seqc, command):
     """All names of options in a command's help, before its prose."""
     names = set()
     for line in run(seqc, command, "--help").splitlines():
-        if match := re.match(r"  ((?:-\w,?)?(?:--[\w-]+)?)[ =:]|^  (-\w,--[\w-]+)$", line + " "):
+        if match := re.match(r"  ((?:-\w,?)?(?:--[\w-]+)?)[ =:{]|^  (-\w,--[\w-]+)$", line + " "):
             names |= {name for name in (match[1] or match[2] or "").split(",") if name.startswith("-")}
     return names
 

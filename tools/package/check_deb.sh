@@ -31,7 +31,9 @@ mirror=$(apt_sources | awk '$3 == "bookworm" { print $2; exit }')
 [ -n "$mirror" ] || { echo "left out: this machine's apt has no sources of bookworm"; exit 77; }
 
 step "1. packages"
-cmake --build "$build" -j "$(nproc)" --target package >/dev/null
+cmake --build "$build" -j "$(nproc)" --target installables >/dev/null
+rm -rf "$build/packages"
+(cd "$build" && cpack >cpack.log) || { cat "$build/cpack.log"; exit 1; }
 ls -l "$build"/packages/*.deb | awk '{ print $5, $NF }'
 for package in "$build"/packages/*.deb; do
   printf '%s: %s\n' "$(dpkg-deb -f "$package" Package)" "$(dpkg-deb -f "$package" Depends)"

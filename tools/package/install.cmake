@@ -95,6 +95,8 @@ seqc_says(_seqc "${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions" manual zsh)
 seqc_says(seqc.fish "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" manual fish)
 get_property(manual GLOBAL PROPERTY seqc_manual)
 add_custom_target(seqc_manual ALL DEPENDS ${manual})
+# All that is installed, for those who do not build the tests.
+add_custom_target(installables DEPENDS seqc seqc_shared seqc_runtime_shared seqc_headers seqc_manual)
 
 # ---- examples ---------------------------------------------------------------------------------------------------
 install(DIRECTORY tools/examples/embed tools/examples/sample DESTINATION "${CMAKE_INSTALL_DATADIR}/seqc/examples"

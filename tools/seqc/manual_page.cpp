@@ -35,10 +35,13 @@ void add_option(std::string& out, const OptionOutline& option) {
   for (const std::string& name : option.names) names += (names.empty() ? "" : ", ") + bold(name);
   if (!option.value.empty()) names += (names.empty() ? "" : " ") + italic(option.value);
   if (option.repeats) names += " ...";
-  std::string text = option.description;
-  std::string choices;
-  for (const std::string& choice : option.choices) choices += (choices.empty() ? "" : ", ") + choice;
-  if (!choices.empty() && option.value.find('|') == std::string::npos) text += "; one of " + choices;
+  std::string text = option.description, choices;
+  bool named = option.value.find('|') != std::string::npos;
+  for (const std::string& choice : option.choices) {
+    choices += (choices.empty() ? "" : ", ") + choice;
+    named = named || text.find(choice + " (") != std::string::npos;  // with what it means
+  }
+  if (!choices.empty() && !named) text += "; one of " + choices;
   out += fmt::format(".TP\n{}\n{}\n", names, roff(text));
 }
 
