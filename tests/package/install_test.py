@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs a build to a temporary prefix and uses it as a stranger would: headers alone, find_package, pkg-config, C99.
 
-    install_test.py BUILD_FOLDER
+    install_test.py BUILD_FOLDER [TEST ...]
 """
 import os
 import pathlib
@@ -105,7 +105,7 @@ def find_package_builds_the_examples(at):
         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", "-DCMAKE_C_FLAGS=-pedantic -Wall -Wextra -Werror")
     run("cmake", "--build", build, "-j2")
     out = run(build / "run_model", at.model, "T=3", "N=1")
-    check(out.startswith("y: f32[3,1,1] "), out)
+    check(out.startswith("prediction: f32[3,1,1] "), out)
     refused = run(build / "run_model", SOURCE / "tools/examples/sample/lstm.onnx", code=1)
     check(refused == "", refused)
     out = run(build / "server", at.model, "--threads", 3, "--clients", 4, "--seconds", "0.3", "T=20", "N=2")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The manual page and the shells' completions name every command and option that `seqc --help` shows, and work.
 
-    manual_test.py BUILD_FOLDER
+    manual_test.py BUILD_FOLDER [TEST ...]
 """
 import pathlib
 import re

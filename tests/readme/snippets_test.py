@@ -63,7 +63,8 @@ class Place:
 
     def __init__(self, build, folder):
         self.build, self.folder = build, folder
-        self.env = {"PATH": f"{build}:{os.environ['PATH']}", "SEQC_CACHE_DIR": str(folder.parent / "cache"),
+        # The system's python3 comes first: it has NumPy.
+        self.env = {"PATH": f"{build}:/usr/bin:{os.environ['PATH']}", "SEQC_CACHE_DIR": str(folder.parent / "cache"),
                     "LD_LIBRARY_PATH": str(build)}
         folder.mkdir()
         for name in ("tools", "frontend"):
@@ -79,7 +80,8 @@ class Place:
         shutil.copytree(folder / "dir", folder / "recordings", ignore=shutil.ignore_patterns("case"))
         shutil.copy(SAMPLE / "data/input_0.npy", folder / "x.npy")
         shutil.copy(SAMPLE / "data/output_0.npy", folder / "y.npy")
-        run(build / "seqc", "build", folder / "model.onnx", "-o", folder, "--emit=so,ir", env=self.env)
+        (folder / "model.seq").write_text("func @main(%x: f32[N,3]) -> (y: f32[N,3]) {\n  %y = tanh %x\n  return %y\n}\n")
+        run(build / "seqc", "build", folder / "model.onnx", "-o", folder, env=self.env)
 
     def shell(self, text):
         run("bash", "-euxo", "pipefail", "-c", text, cwd=self.folder, env=self.env)
@@ -90,7 +92,7 @@ class Place:
         source.write_text(text)
         common = ["-Wall", "-Wextra", "-Werror", "-I", self.folder, "-I", self.build / "include", source, "-o", program]
         if language == "c":
-            run("gcc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", *common, self.folder / "model.so", "-lm")
+            run("gcc", "-std=c11", *common, self.folder / "model.so", f"-L{self.build}", "-Wl,--as-needed", "-lseqc_runtime")
         else:
             run("g++", "-std=c++20", "-Wno-unused-variable", "-Wno-unused-but-set-variable", *common, f"-L{self.build}",
                 "-lseqc")
@@ -130,8 +132,6 @@ def check_commands_exist(snippet, build):
 def run_snippet(snippet, place):
     directive = snippet.directive.split()
     text = snippet.text
-    if snippet.directive.startswith("not run: "):
-        return check_commands_exist(snippet, place.build)
     if directive[:1] == ["in"]:
         text = surrounded(directive[1], text)
     elif directive not in ([], ["continued"]):
@@ -145,7 +145,6 @@ def run_snippet(snippet, place):
         run(sys.executable, "snippet.py", cwd=place.folder, env={**place.env, "PYTHONPATH": str(place.build / "python")})
     else:
         place.compile(snippet.language, text)
-    return None
 
 
 def main():
@@ -154,11 +153,14 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         place = None
         for name in sys.argv[2:]:
-            for number, snippet in enumerate(snippets_of(SOURCE / name)):
+            for snippet in snippets_of(SOURCE / name):
                 try:
-                    if place is None or snippet.directive != "continued":
-                        place = Place(build, pathlib.Path(temporary) / f"{pathlib.Path(name).stem}_{number}")
-                    run_snippet(snippet, place)
+                    if snippet.directive.startswith("not run: "):
+                        check_commands_exist(snippet, build)
+                    else:
+                        if place is None or snippet.directive != "continued":
+                            place = Place(build, pathlib.Path(temporary) / f"snippet_{count}")
+                        run_snippet(snippet, place)
                     print(f"ok    {snippet.where} {snippet.language} {snippet.directive}", flush=True)
                 except Failed as failure:
                     failures += 1

@@ -81,6 +81,12 @@ print(f"largest difference from NumPy: {worst:.2g}")
 sys.exit(worst > 1e-4)
 PYTHON
 
+if ls "$build"/packages/python3-seqc_*.deb >/dev/null 2>&1; then
+  in_root sh -ec 'cd /root/try && python3 -c "
+import numpy, seqc
+print(seqc.__file__, seqc.compile(\"lstm.onnx\").run({\"sensors\": numpy.load(\"data/input_0.npy\")}))" | tail -3'
+fi
+
 step "5. a C99 program with the runtime-only library"
 in_root sh -ec '
   cd /root/try

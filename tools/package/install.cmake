@@ -97,6 +97,9 @@ get_property(manual GLOBAL PROPERTY seqc_manual)
 add_custom_target(seqc_manual ALL DEPENDS ${manual})
 # All that is installed, for those who do not build the tests.
 add_custom_target(installables DEPENDS seqc seqc_shared seqc_runtime_shared seqc_headers seqc_manual)
+if(TARGET seqc_python_package)
+  add_dependencies(installables seqc_python_package)
+endif()
 
 # ---- examples ---------------------------------------------------------------------------------------------------
 install(DIRECTORY tools/examples/embed tools/examples/sample DESTINATION "${CMAKE_INSTALL_DATADIR}/seqc/examples"
