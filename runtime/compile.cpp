@@ -5,6 +5,7 @@
 #include "ir/named_dims.h"
 #include "ir/parser.h"
 #include "ir/verifier.h"
+#include "runtime/compile_bytes.h"
 #include "runtime/cost.h"
 
 namespace seqc::runtime {
@@ -22,13 +23,12 @@ std::unique_ptr<ir::Function> load_text(const std::string& path, const CompileOp
   return std::move(module->functions[0]);
 }
 
-Lowered load_and_lower(const std::string& path, const CompileOptions& options) {
-  const Stopwatch watch;
-  auto function = load_function(path, options);
-  const double import = watch.milliseconds();
-  Lowered result = lower(std::move(function), options);
-  result.times.import = import;
-  return result;
+frontend::ImportOptions import_options(const CompileOptions& options) {
+  return {.dims = options.dims,
+          .input_shapes = options.input_shapes,
+          .input_values = options.input_values,
+          .sequence_lengths = options.sequence_lengths,
+          .optionals = options.optionals};
 }
 
 }  // namespace
@@ -45,11 +45,7 @@ passes::PassContext pass_context(const CompileOptions& options) {
 
 std::unique_ptr<ir::Function> load_function(const std::string& path, const CompileOptions& options) {
   if (path.ends_with(".seq")) return load_text(path, options);
-  return frontend::import_model(path, {.dims = options.dims,
-                                       .input_shapes = options.input_shapes,
-                                       .input_values = options.input_values,
-                                       .sequence_lengths = options.sequence_lengths,
-                                       .optionals = options.optionals});
+  return frontend::import_model(path, import_options(options));
 }
 
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
@@ -88,13 +84,17 @@ bool specialise(CompileOptions& options, const Error& error) {
   return added;
 }
 
-}  // namespace
-
-Lowered lower_file(const std::string& path, const CompileOptions& options) {
+/// Loads and lowers; again with what is known of the inputs as long as loading asks for it.
+template <class Load>
+Lowered load_and_lower(const CompileOptions& options, Load load) {
   CompileOptions tried = options;
   for (bool specialised = false;; specialised = true) {
     try {
-      Lowered result = load_and_lower(path, tried);
+      const Stopwatch watch;
+      std::unique_ptr<ir::Function> function = load(tried);
+      const double import = watch.milliseconds();
+      Lowered result = lower(std::move(function), tried);
+      result.times.import = import;
       result.specialised = specialised;
       result.fixed_values = tried.input_values;
       return result;
@@ -102,6 +102,18 @@ Lowered lower_file(const std::string& path, const CompileOptions& options) {
       if (!specialise(tried, error)) throw;
     }
   }
+}
+
+}  // namespace
+
+Lowered lower_file(const std::string& path, const CompileOptions& options) {
+  return load_and_lower(options, [&](const CompileOptions& tried) { return load_function(path, tried); });
+}
+
+Lowered lower_bytes(std::span<const std::byte> model, const std::string& name, const CompileOptions& options) {
+  return load_and_lower(options, [&](const CompileOptions& tried) {
+    return frontend::import_model_bytes(model, name, import_options(tried));
+  });
 }
 
 }  // namespace seqc::runtime

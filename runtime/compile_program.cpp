@@ -1,6 +1,7 @@
 // Programs made by the compiler: what runtime/program.h declares and the runtime-only library lacks.
 #include "ir/named_dims.h"
 #include "runtime/compile.h"
+#include "runtime/compile_bytes.h"
 #include "runtime/compile_info.h"
 #include "runtime/library.h"
 #include "runtime/program.h"
@@ -55,6 +56,11 @@ std::shared_ptr<const Program> Program::compile_file(const std::string& path) {
 
 std::shared_ptr<const Program> Program::compile_file(const std::string& path, const CompileOptions& options) {
   return generate(lower_file(path, options), options);
+}
+
+std::shared_ptr<const Program> compile_bytes(std::span<const std::byte> model, const std::string& name,
+                                             const CompileOptions& options) {
+  return generate(lower_bytes(model, name, options), options);
 }
 
 std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function) {

@@ -1,7 +1,8 @@
 // What a model file says about itself.
+#include "frontend/onnx/summary.h"
+
 #include <set>
 
-#include "frontend/onnx/import.h"
 #include "frontend/onnx/model_inputs_pb.h"
 #include "frontend/onnx/reader_pb.h"
 #include "ir/error.h"
@@ -54,10 +55,7 @@ void count_graph(const onnx::GraphProto& graph, ModelSummary& summary) {
   }
 }
 
-}  // namespace
-
-ModelSummary summarize_model(const std::string& path) {
-  const onnx::ModelProto model = read_model(path);
+ModelSummary summarize(const onnx::ModelProto& model) {
   ModelSummary summary;
   summary.producer = model.producer_name();
   if (!model.producer_version().empty()) summary.producer += " " + model.producer_version();
@@ -71,6 +69,14 @@ ModelSummary summarize_model(const std::string& path) {
   for (const auto& output : model.graph().output()) summary.outputs.push_back(port(output, {}));
   count_graph(model.graph(), summary);
   return summary;
+}
+
+}  // namespace
+
+ModelSummary summarize_model(const std::string& path) { return summarize(read_model(path)); }
+
+ModelSummary summarize_model_bytes(std::span<const std::byte> bytes, const std::string& name) {
+  return summarize(parse_model(bytes, name));
 }
 
 }  // namespace seqc::frontend
