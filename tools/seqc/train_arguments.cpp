@@ -1,6 +1,6 @@
 #include "tools/seqc/train_arguments.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 #include <cmath>
@@ -214,6 +214,13 @@ void add_files(CLI::App& app, TrainArguments& a) {
 
 }  // namespace
 
+Loss loss_of(const std::string& name) {
+  if (const auto it = kLosses.find(name); it != kLosses.end()) return it->second;
+  std::vector<std::string> names;
+  for (const auto& [known, loss] : kLosses) names.push_back(known);
+  fail(ErrorKind::BadInput, "--loss {}: expected one of {}", name, fmt::join(names, ", "));
+}
+
 bool takes_labels(Loss loss) { return loss == Loss::SoftmaxCrossEntropy || loss == Loss::Sequence; }
 
 void add_train_arguments(CLI::App& app, TrainArguments& a) {
@@ -226,7 +233,7 @@ void add_train_arguments(CLI::App& app, TrainArguments& a) {
   add_shape_options(app, a.compile);
   add_cache_option(app, a.compile.cache);
   app.final_callback([&a] {
-    a.loss = kLosses.at(a.loss_name);
+    a.loss = loss_of(a.loss_name);
     const bool validates = !a.validation_data.empty();
     if (validates == a.validation_target.empty())
       throw CLI::ValidationError("--validation-data",

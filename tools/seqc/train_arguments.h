@@ -61,6 +61,8 @@ void add_train_arguments(CLI::App& app, TrainArguments& arguments);
 training::Optimizer optimizer_of(const TrainArguments& arguments, int64_t steps);
 training::Clip clip_of(const TrainArguments& arguments);
 
+/// The loss of that name. Throws Error(BadInput) that lists them all.
+Loss loss_of(const std::string& name);
 /// Whether targets are numbers of classes.
 bool takes_labels(Loss loss);
 

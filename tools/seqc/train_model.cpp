@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "frontend/dsl/losses.h"
+#include "frontend/dsl/model.h"
 #include "ir/clone.h"
 #include "ir/error.h"
 #include "passes/pass.h"
@@ -38,6 +40,16 @@ void keep_outputs(Function& f, std::vector<std::string> names, std::vector<Value
     if (f.body().argument(i)->unused()) f.body().erase_argument(i);
 }
 
+/// The same; outputs that check data stay as well.
+void keep_with_checks(Function& f, std::vector<std::string> names, std::vector<Value*> values) {
+  for (size_t i = 0; i < f.output_names.size(); ++i) {
+    if (!f.output_names[i].starts_with(dsl::kCheckPrefix)) continue;
+    names.push_back(f.output_names[i]);
+    values.push_back(f.body().terminator()->operand(i));
+  }
+  keep_outputs(f, std::move(names), std::move(values));
+}
+
 std::string chosen_output(const Function& f, const TrainArguments& a) {
   const auto has = [&](const std::string& name) {
     return std::find(f.output_names.begin(), f.output_names.end(), name) != f.output_names.end();
@@ -50,40 +62,12 @@ std::string chosen_output(const Function& f, const TrainArguments& a) {
   if (!name.empty() && !has(name))
     fail(ErrorKind::BadInput, "{}: has no output \"{}\", expected one of {}", a.model, name,
          fmt::join(f.output_names, ", "));
-  if (name.empty() && f.output_names.size() != 1)
+  const auto checks = [](const std::string& output) { return output.starts_with(dsl::kCheckPrefix); };
+  const auto count = std::count_if(f.output_names.begin(), f.output_names.end(), std::not_fn(checks));
+  if (name.empty() && count != 1)
     fail(ErrorKind::BadInput, "{}: has the outputs {}; say which one the target is for: --output NAME", a.model,
          fmt::join(f.output_names, ", "));
-  return name.empty() ? f.output_names[0] : name;
-}
-
-/// Inputs that are to be zeros become constants.
-void feed_zeros(Function& f, const Function& whole, const std::vector<std::string>& names) {
-  const std::vector<Value*> all = arguments_of(whole), needed = arguments_of(f);
-  const auto named = [](const std::string& name) {
-    return [&name](const Value* value) { return value->name() == name && !value->is_parameter(); };
-  };
-  std::set<std::string> bound;
-  for (const Value* argument : needed)
-    if (!argument->is_parameter() && std::find(names.begin(), names.end(), argument->name()) == names.end())
-      for (const ir::Dim& dim : argument->shape()) dim.collect_symbols(bound);
-  for (const std::string& name : names) {
-    if (std::none_of(all.begin(), all.end(), named(name)))
-      fail(ErrorKind::BadInput, "--zero {}: the model has no such input", name);
-    const auto it = std::find_if(needed.begin(), needed.end(), named(name));
-    if (it == needed.end()) continue;
-    Value* argument = *it;
-    std::set<std::string> symbols;
-    for (const ir::Dim& dim : argument->shape()) dim.collect_symbols(symbols);
-    for (const std::string& symbol : symbols)
-      if (!bound.contains(symbol))
-        fail(ErrorKind::BadInput,
-             "--zero {}: it is {}, and no other input says what {} is; give it a number (--dim {}=...) or data", name,
-             argument->type().str(), symbol, symbol);
-    ir::Builder builder(f, f.body(), f.body().ops().front().get());
-    builder.set_location("--zero " + name);
-    argument->replace_all_uses_with(builder.broadcast(builder.blank_like(argument), argument->shape()));
-    f.body().erase_argument(static_cast<size_t>(argument->index()));
-  }
+  return name.empty() ? *std::find_if_not(f.output_names.begin(), f.output_names.end(), checks) : name;
 }
 
 /// A name that no input, output or parameter has.
@@ -143,7 +127,7 @@ class LossWriter {
     std::vector<std::string> names = {"loss"};
     std::vector<Value*> values = {loss.value()};
     if (accuracy) names.push_back("accuracy"), values.push_back(accuracy.value());
-    keep_outputs(f_, std::move(names), std::move(values));
+    keep_with_checks(f_, std::move(names), std::move(values));
   }
 
  private:
@@ -213,9 +197,40 @@ void check_types(const Function& f) {
 
 }  // namespace
 
-TrainModel prepare_train_model(const TrainArguments& a) {
+void feed_zeros(Function& f, const Function& whole, const std::vector<std::string>& names) {
+  const std::vector<Value*> all = arguments_of(whole), needed = arguments_of(f);
+  const auto named = [](const std::string& name) {
+    return [&name](const Value* value) { return value->name() == name && !value->is_parameter(); };
+  };
+  std::set<std::string> bound;
+  for (const Value* argument : needed)
+    if (!argument->is_parameter() && std::find(names.begin(), names.end(), argument->name()) == names.end())
+      for (const ir::Dim& dim : argument->shape()) dim.collect_symbols(bound);
+  for (const std::string& name : names) {
+    if (std::none_of(all.begin(), all.end(), named(name)))
+      fail(ErrorKind::BadInput, "--zero {}: the model has no such input", name);
+    const auto it = std::find_if(needed.begin(), needed.end(), named(name));
+    if (it == needed.end()) continue;
+    Value* argument = *it;
+    std::set<std::string> symbols;
+    for (const ir::Dim& dim : argument->shape()) dim.collect_symbols(symbols);
+    for (const std::string& symbol : symbols)
+      if (!bound.contains(symbol))
+        fail(ErrorKind::BadInput,
+             "--zero {}: it is {}, and no other input says what {} is; give it a number (--dim {}=...) or data", name,
+             argument->type().str(), symbol, symbol);
+    ir::Builder builder(f, f.body(), f.body().ops().front().get());
+    builder.set_location("--zero " + name);
+    argument->replace_all_uses_with(builder.broadcast(builder.blank_like(argument), argument->shape()));
+    f.body().erase_argument(static_cast<size_t>(argument->index()));
+  }
+}
+
+TrainModel prepare_train_model(const TrainArguments& a) { return prepare_train_model(import_trainable(a), a); }
+
+TrainModel prepare_train_model(std::unique_ptr<Function> whole, const TrainArguments& a) {
   TrainModel m;
-  m.whole = import_trainable(a);
+  m.whole = std::move(whole);
   m.output = chosen_output(*m.whole, a);
   m.training = ir::clone(*m.whole);
   Function& f = *m.training;
@@ -224,7 +239,7 @@ TrainModel prepare_train_model(const TrainArguments& a) {
   if (!ir::is_float(output->dtype()))
     fail(ErrorKind::BadInput, "output \"{}\" is {}, expected floats; train another output: --output NAME", m.output,
          output->type().str());
-  keep_outputs(f, {m.output}, {output});
+  keep_with_checks(f, {m.output}, {output});
   output = f.body().terminator()->operand(0);
   feed_zeros(f, *m.whole, a.zeros);
   output = f.body().terminator()->operand(0);
@@ -232,7 +247,7 @@ TrainModel prepare_train_model(const TrainArguments& a) {
   for (const Value* argument : arguments_of(f)) {
     if (argument->is_parameter())
       m.trained.push_back(argument->name());
-    else
+    else if (argument->name() != dsl::kTrainingStep)
       m.inputs.push_back({argument->name(), argument->type(), 0});
   }
   if (m.trained.empty())
@@ -240,7 +255,8 @@ TrainModel prepare_train_model(const TrainArguments& a) {
          m.output);
   for (const Value* argument : arguments_of(*m.whole)) {
     const auto same = [&](const TrainPort& port) { return port.name == argument->name(); };
-    if (!argument->is_parameter() && std::none_of(m.inputs.begin(), m.inputs.end(), same))
+    if (!argument->is_parameter() && argument->name() != dsl::kTrainingStep &&
+        std::none_of(m.inputs.begin(), m.inputs.end(), same))
       m.unneeded.push_back(argument->name());
   }
   const auto axes = given_axes(a.axes);

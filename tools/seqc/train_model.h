@@ -35,6 +35,13 @@ struct TrainModel {
 
 /// Throws Error naming what does not fit, with a remedy.
 TrainModel prepare_train_model(const TrainArguments& arguments);
+/// The same for a model that is here already; what can be trained are parameters. Its outputs that check data
+/// (dsl::kCheckPrefix) stay.
+TrainModel prepare_train_model(std::unique_ptr<ir::Function> whole, const TrainArguments& arguments);
+
+/// Inputs that are called so become zeros, with dims that the other inputs say. `whole` may have more inputs than `f`.
+/// Throws Error(BadInput) for names that it does not have.
+void feed_zeros(ir::Function& f, const ir::Function& whole, const std::vector<std::string>& names);
 
 /// `model` with these values for its parameters, as it is used: the output and the inputs that it needs.
 std::unique_ptr<ir::Function> predictor(const ir::Function& model, const std::string& output,
