@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that seqc needs, and only those that are missing.
 #   tools/setup.sh build    what building needs
-#   tools/setup.sh test     building and the tests
+#   tools/setup.sh test     building, the tests and the Python module
 #   tools/setup.sh bench    building and the peers that benchmarks compare with
 set -euo pipefail
 
@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build ccache llvm-19-dev liblld-19-dev libzstd-d
                 protobuf-compiler libxtensor-dev libcli11-dev nlohmann-json3-dev libfmt-dev libzip-dev libutf8proc-dev
                 doctest-dev libopenmpi-dev openmpi-bin)
 test_packages=(libonnx-testdata llvm-19-tools python3 python3-numpy python3-onnx valgrind clang-format-19 pkg-config
-               libsndfile1-dev)
+               libsndfile1-dev python3-dev pybind11-dev python3-mypy)
 bench_packages=(npm python3-numpy python3-onnx libbenchmark-dev libdnnl-dev libtorch-dev python3-torch
                 libopenblas0-openmp)
 

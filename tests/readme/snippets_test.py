@@ -142,7 +142,10 @@ def run_snippet(snippet, place):
         place.cmake(text)
     elif snippet.language == "python":
         (place.folder / "snippet.py").write_text(text)
-        run(sys.executable, "snippet.py", cwd=place.folder, env={**place.env, "PYTHONPATH": str(place.build / "python")})
+        if not (place.build / "python/seqc").exists():
+            return print(f"SKIP  {snippet.where}: the Python module is not built (see the output of cmake)")
+        run("/usr/bin/python3", "snippet.py", cwd=place.folder,
+            env={**place.env, "PYTHONPATH": str(place.build / "python")})
     else:
         place.compile(snippet.language, text)
 

@@ -1,0 +1,110 @@
+"""seqc: compiles recurrent and other sequence models to native code, in this process.
+
+    import numpy as np
+    import seqc
+
+    program = seqc.compile("model.onnx")                  # or bytes, or an onnx.ModelProto
+    print(program)                                        # its inputs and outputs
+    y = program.run({"x": np.zeros((100, 1, 8), np.float32)})["y"]
+
+Training:
+
+    from seqc import layers
+    model = seqc.Model([layers.LSTM(64), layers.Dense(1)], input=(None, 8))     # [examples, time, 8]
+    model.fit(x, y, loss="mse", epochs=10, validation_split=0.2)
+    model.save("model.onnx")
+
+`seqc.backend` runs models as onnx.backend does. Every error is a seqc.Error, and a ValueError, TypeError,
+NotImplementedError or RuntimeError as well.
+"""
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
+
+from . import _seqc
+from . import layers, optimizers
+from ._seqc import (DTypeError, Error, InputError, InternalError, NeedsDimsError, NeedsValuesError, Port, Program,
+                    UnsupportedError)
+from ._seqc import __version__
+from .model import History, Model
+
+if TYPE_CHECKING:
+    import onnx
+
+    ModelSource = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
+
+__all__ = [
+    "DTypeError", "Error", "History", "InputError", "InternalError", "Model", "NeedsDimsError", "NeedsValuesError",
+    "Port", "Program", "UnsupportedError", "__version__", "compile", "layers", "load", "optimizers"
+]
+
+
+def compile(model: ModelSource,
+            *,
+            threads: int = 1,
+            dims: Optional[Mapping[str, int]] = None,
+            shapes: Optional[Mapping[str, Sequence[int]]] = None,
+            values: Optional[Mapping[str, Any]] = None,
+            sequences: Optional[Mapping[str, int]] = None,
+            optionals: Optional[Mapping[str, bool]] = None,
+            example: Any = None,
+            weights: str = "f32",
+            activations: str = "f32",
+            cpu: str = "",
+            features: str = "",
+            cache: bool = True,
+            name: Optional[str] = None) -> Program:
+    """Compiles a model for this machine. Other Python threads run meanwhile.
+
+    model: the path of an .onnx file (or of IR text, .seq), a serialized model as bytes, or an onnx.ModelProto; those in
+      memory must hold all of their tensors.
+    threads: how many threads work on one run; results do not depend on it.
+    dims: numbers for named dims, such as {"T": 100}. The program is faster and serves these sizes alone.
+    shapes: whole shapes of inputs, where the model does not say them.
+    values: values of small inputs that become part of the program, which then runs with these alone: {"sr": 16000}.
+    sequences, optionals: how many elements inputs that are sequences have, whether optional inputs are there.
+    example: inputs as Program.run takes them. Their shapes, values and structure are used as shapes, values, sequences
+      and optionals are, but only when the model cannot be compiled without (see Program.specialised).
+    weights: "f32", or "f16", "bf16" or "int8" to keep constant weights of products in fewer bytes.
+    activations: with weights="int8" also "int16" or "int8": what is multiplied with them becomes integers as well.
+    cpu, features: another processor than this one in LLVM's names ("x86-64-v3", "+avx2,-fma"); it must run here.
+    cache: whether compiled code may come from disk and be kept there (see `seqc cache`).
+    name: what messages call the model; its path by default.
+
+    Raises InputError (no such file, no valid model), UnsupportedError naming the node that is refused, NeedsDimsError and
+    NeedsValuesError saying what of the above is needed.
+    """
+    source, called = _source(model)
+    return _seqc.compile(source,
+                         name=called if name is None else name,
+                         threads=threads,
+                         dims=dict(dims or {}),
+                         shapes={key: list(shape) for key, shape in (shapes or {}).items()},
+                         values=dict(values or {}),
+                         sequences=dict(sequences or {}),
+                         optionals=dict(optionals or {}),
+                         example=example,
+                         weights=weights,
+                         activations=activations,
+                         cpu=cpu,
+                         features=features,
+                         cache=cache)
+
+
+def load(path: Union[str, "os.PathLike[str]"], *, threads: int = 1) -> Program:
+    """Opens a library that `seqc build` made (.so). Raises InputError if it is none, or not for this processor."""
+    file = os.fspath(path)
+    return _seqc.load(file, name=file, threads=threads)
+
+
+def _source(model: ModelSource) -> "tuple[Union[str, bytes], str]":
+    """The model for the compiled part, and what it is called."""
+    if isinstance(model, (str, os.PathLike)):
+        path = os.fspath(model)
+        return path, path
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return bytes(model), "model"
+    if hasattr(model, "SerializeToString"):
+        return model.SerializeToString(), model.graph.name or "model"
+    raise DTypeError(f"model: got {type(model).__name__}, expected a path, bytes or an onnx.ModelProto")
