@@ -10,6 +10,7 @@
 
 #include "codegen/object_llvm.h"
 #include "codegen/program_llvm.h"
+#include "codegen/stream_entry_llvm.h"
 #include "codegen/target_llvm.h"
 #include "ir/error.h"
 
@@ -97,8 +98,10 @@ void write_archive(const std::string& member_name, const llvm::SmallVector<char,
 
 }  // namespace
 
-EmittedFile emit(const ir::Function& function, const Target& target, EmitKind kind, const std::string& name,
-                 const std::string& path, const FixedValues& fixed) {
+namespace {
+
+EmittedFile emit_any(const ir::Function& function, const StreamDescription* stream, const Target& target, EmitKind kind,
+                     const std::string& name, const std::string& path, const FixedValues& fixed) {
   if (!is_identifier(name))
     fail(ErrorKind::BadInput, "library name: got \"{}\", expected a C identifier; choose one with --name", name);
   const auto machine = make_target_machine(target);
@@ -112,7 +115,9 @@ EmittedFile emit(const ir::Function& function, const Target& target, EmitKind ki
                                .library_entry = kind == EmitKind::SharedLibrary,
                                .needs = cpu_needs(*machine),
                                .fixed = fixed};
-  Program program = generate_program(context, function, describe_machine(*machine, target), options);
+  const Machine described = describe_machine(*machine, target);
+  Program program = generate_program(context, function, described, options);
+  if (stream) emit_stream_entries(*program.module, function, *stream, described, options);
   PendingFile file(path);
   if (kind == EmitKind::Llvm) {
     optimize(*program.module, *machine);
@@ -135,6 +140,18 @@ EmittedFile emit(const ir::Function& function, const Target& target, EmitKind ki
     default: file.write(bytes.data(), bytes.size());
   }
   return {path, file.commit()};
+}
+
+}  // namespace
+
+EmittedFile emit(const ir::Function& function, const Target& target, EmitKind kind, const std::string& name,
+                 const std::string& path, const FixedValues& fixed) {
+  return emit_any(function, nullptr, target, kind, name, path, fixed);
+}
+
+EmittedFile emit_stream(const ir::Function& function, const StreamDescription& stream, const Target& target,
+                        EmitKind kind, const std::string& name, const std::string& path) {
+  return emit_any(function, &stream, target, kind, name, path, {});
 }
 
 }  // namespace seqc::codegen

@@ -23,7 +23,7 @@ ALLOWED = {
     "frontend/dsl": ("ir",),
     "frontend/onnx": ("ir", "frontend/dsl"),
     "passes": ("ir",),
-    "codegen": ("ir", "runtime/seqc.h", "runtime/abi.h"),
+    "codegen": ("ir", "runtime/seqc.h", "runtime/seqc_stream.h", "runtime/abi.h"),
     "runtime": ("ir", "frontend", "passes", "codegen"),
     "tools": ANY,
     "tests": ANY,
