@@ -57,6 +57,8 @@ Library::Library(const std::string& path) {
     fail(ErrorKind::BadInput,
          "{}: was compiled for {}, which needs {}; this processor lacks it; build it again with another --target-cpu",
          path, model_->target, missing);
+  if (auto* get_stream = reinterpret_cast<const seqc_stream* (*)()>(::dlsym(handle, "seqc_library_stream")))
+    stream_ = get_stream();
 }
 
 }  // namespace seqc::runtime

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "runtime/seqc.h"
+#include "runtime/seqc_stream.h"
 
 namespace seqc::runtime {
 
@@ -18,10 +18,13 @@ class Library {
   /// compiled for instructions that this processor lacks.
   explicit Library(const std::string& path);
   const seqc_model& model() const { return *model_; }
+  /// Null if it was built without --stream.
+  const seqc_stream* stream() const { return stream_; }
 
  private:
   std::shared_ptr<void> handle_;
   const seqc_model* model_ = nullptr;
+  const seqc_stream* stream_ = nullptr;
 };
 
 }  // namespace seqc::runtime
