@@ -12,12 +12,13 @@
 #include "codegen/memory_plan.h"
 #include "ir/error.h"
 #include "passes/replay.h"
-#include "runtime/compile.h"
+#include "runtime/stream_build.h"
 #include "tools/seqc/accuracy.h"
 #include "tools/seqc/command.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/output_folder.h"
 #include "tools/seqc/seqc_header.h"
+#include "tools/seqc/stream_options.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
@@ -41,6 +42,8 @@ Examples:
   seqc build model.onnx --weights=int8 --accuracy-data recordings --max-weight-error 0.01
                                                                 builds nothing when outputs differ by more than 1%
   seqc build model.onnx --sequence x=3 --shape x.2=7,5          three inputs x.0, x.1, x.2 for the sequence x
+  seqc build model.onnx --stream -o out                         steps over frames: NAME_state_size, NAME_init, NAME_step
+  seqc build vad.onnx --stream --state state:stateN             one call is a step; what is its state is bound
   seqc build model.onnx --target=aarch64-linux-gnu --emit=obj
   seqc build model.onnx --emit=ir --print-after=fuse-gates)";
 
@@ -59,6 +62,7 @@ struct Options {
   std::vector<std::string> emit = {"so"};
   runtime::CompileOptions compile;
   AccuracyOptions accuracy;
+  StreamArguments stream;
   bool json = false;
 };
 
@@ -78,14 +82,19 @@ std::string check_identifier(const std::string& name) {
   return good ? "" : fmt::format("got \"{}\", expected a C identifier", name);
 }
 
-void emit_one(const Kind& kind, const runtime::Lowered& lowered, const Options& options, OutputFolder& out) {
+void emit_one(const Kind& kind, const runtime::Lowered& lowered, const codegen::StreamDescription* stream,
+              const Options& options, OutputFolder& out) {
   using codegen::EmitKind;
   const std::string path = out.staged(options.name + kind.extension);
   if (std::string_view(kind.name) == "ir") return passes::save_function(*lowered.function, path);
   constexpr std::array kEmitKinds = {EmitKind::SharedLibrary, EmitKind::StaticLibrary, EmitKind::Object,
                                      EmitKind::Assembly, EmitKind::Llvm};
   const auto index = static_cast<size_t>(&kind - kKinds.data());
-  codegen::emit(*lowered.function, options.compile.target, kEmitKinds[index], options.name, path, lowered.fixed_values);
+  const codegen::EmitKind emit_kind = kEmitKinds[index];
+  if (stream)
+    codegen::emit_stream(*lowered.function, *stream, options.compile.target, emit_kind, options.name, path);
+  else
+    codegen::emit(*lowered.function, options.compile.target, emit_kind, options.name, path, lowered.fixed_values);
 }
 
 /// What a run needs besides the weights, its inputs and its outputs.
@@ -142,17 +151,27 @@ int run_build(Options& options) {
   if (options.name.empty()) options.name = identifier(options.model);
   fit_values(options.model, options.compile);
   const std::optional<Accuracy> accuracy = accuracy_of(options);
-  runtime::Lowered lowered = runtime::lower_file(options.model, options.compile);
+  std::optional<codegen::StreamDescription> stream;
+  runtime::Lowered lowered;
+  if (options.stream.stream) {
+    runtime::LoweredStream made = runtime::lower_stream_file(options.model, options.stream.options(), options.compile);
+    lowered = std::move(made.lowered);
+    stream = std::move(made.description);
+  } else {
+    lowered = runtime::lower_file(options.model, options.compile);
+  }
   const runtime::Stopwatch watch;
   OutputFolder out(options.folder);
   bool headers = false;
   for (const Kind& kind : kKinds) {
     if (std::find(options.emit.begin(), options.emit.end(), kind.name) == options.emit.end()) continue;
-    emit_one(kind, lowered, options, out);
+    emit_one(kind, lowered, stream ? &*stream : nullptr, options, out);
     headers = headers || kind.is_code;
   }
   if (headers) {
-    out.write(options.name + ".h", codegen::c_header(*lowered.function, options.name, lowered.fixed_values));
+    out.write(options.name + ".h", stream ? codegen::stream_header(*lowered.function, *stream, options.name)
+                                          : codegen::c_header(*lowered.function, options.name, lowered.fixed_values));
+    if (stream) out.write("seqc_stream.h", seqc_stream_header());
     out.write("seqc.h", seqc_header());
   }
   lowered.times.codegen = watch.milliseconds();
@@ -192,6 +211,7 @@ Command add_build(CLI::App& seqc) {
       ->capture_default_str();
   app->add_option("--name", options->name, "name of the files and prefix of the C functions (the model file's name)")
       ->check(check_identifier, "");
+  add_stream_options(*app, options->stream, "a library that takes a few frames at a time; see seqc_stream.h");
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target, true);
   add_weights_option(*app, options->compile);

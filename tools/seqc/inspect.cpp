@@ -12,11 +12,13 @@
 #include "runtime/compile.h"
 #include "runtime/library.h"
 #include "runtime/program.h"
+#include "runtime/stream_build.h"
 #include "tools/seqc/command.h"
 #include "tools/seqc/coverage.h"
 #include "tools/seqc/dot.h"
 #include "tools/seqc/model_summary.h"
 #include "tools/seqc/options.h"
+#include "tools/seqc/stream_options.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
@@ -34,12 +36,14 @@ Examples:
   seqc inspect model.onnx --dot | dot -Tsvg > model.svg
   seqc inspect --coverage model.onnx                       every node that is refused, and why; exit code 1 if any is
   seqc inspect --operators                                 the ONNX operators that are supported
+  seqc inspect model.onnx --stream                         as a stream: time, what goes from step to step, or why not
   seqc inspect out/model.so)";
 
 struct Options {
   std::string model, stage;
   bool dot = false, json = false, coverage = false, operators = false;
   runtime::CompileOptions compile;
+  StreamArguments stream;
 };
 
 std::string check_stage(const std::string& stage) {
@@ -114,6 +118,21 @@ int run_inspect(Options& options) {
       (options.model.ends_with(".seq") || runtime::is_library(options.model)))
     fail(ErrorKind::BadInput, "{}: coverage is of ONNX models", options.model);
   const bool wants_ir = !options.stage.empty() || options.dot;
+  if (options.stream.stream) {
+    if (runtime::is_library(options.model)) {
+      fmt::print("{}\n{}", options.model, passes::str(runtime::StreamProgram::open(options.model)->plan()));
+      return 0;
+    }
+    fit_values(options.model, options.compile);
+    runtime::StreamPlan plan = runtime::plan_file(options.model, options.stream.options(), options.compile);
+    if (wants_ir) {
+      run_until(*plan.step, options.stage.empty() ? "import" : options.stage, options.compile);
+      fmt::print("{}", options.dot ? dot(*plan.step) : ir::print(*plan.step));
+    } else {
+      fmt::print("{}\n{}", options.model, passes::str(plan));
+    }
+    return 0;
+  }
   if (runtime::is_library(options.model)) {
     if (wants_ir || options.json)
       fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
@@ -151,6 +170,7 @@ Command add_inspect(CLI::App& seqc) {
       ->excludes(stage)
       ->excludes(as_dot)
       ->excludes(model);
+  add_stream_options(*app, options->stream, "shows it as a stream; with --ir, the IR of a step");
   add_shape_options(*app, options->compile);
   add_target_options(*app, options->compile.target, true);
   add_weights_option(*app, options->compile);

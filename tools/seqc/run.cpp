@@ -8,6 +8,7 @@
 #include "tools/seqc/command.h"
 #include "tools/seqc/model_run.h"
 #include "tools/seqc/output_folder.h"
+#include "tools/seqc/stream_run.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
@@ -24,10 +25,14 @@ Examples:
   seqc run model.onnx --inputs data --outputs results
   seqc run model.onnx --input x=x.npy --input h0=h0.npy --outputs results --format=pb
   seqc run model.onnx --input x.0=a.npy --input x.1=b.npy --optional mask=none
-  seqc run out/model.so --dim N=4 --dim T=100 --seed 1)";
+  seqc run out/model.so --dim N=4 --dim T=100 --seed 1
+  seqc run model.onnx --stream --chunk 16 --input x=x.npy --outputs results     16 frames a step: the same outputs
+  seqc run vad.onnx --stream --state state:stateN --input input=steps.npy       called once for each step in the file)";
 
 struct Options {
   RunOptions run;
+  StreamArguments stream;
+  int64_t chunk = 0;
   std::string output_folder;
   std::string format = "npy";
 };
@@ -47,18 +52,26 @@ void save_outputs(const std::string& folder, const std::string& format, const st
     fmt::print("{}/output_{}.{}  {}: {}\n", folder, i, format, ports[i].name, outputs[i].type_str());
 }
 
-int run_run(const Options& options) {
-  ModelRun run = prepare_run(options.run);
-  if (!run.assumed_dims.empty())
-    fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
-  const std::vector<ir::Tensor> outputs = run.session->run(run.inputs);
-  const std::vector<runtime::Port>& ports = run.session->program().outputs();
+int show(const Options& options, const std::vector<runtime::Port>& ports, const std::vector<ir::Tensor>& outputs) {
   if (!options.output_folder.empty()) {
     save_outputs(options.output_folder, options.format, ports, outputs);
     return 0;
   }
   for (size_t i = 0; i < outputs.size(); ++i) fmt::print("{}", summary_text(ports[i].name, outputs[i]));
   return 0;
+}
+
+int run_run(const Options& options) {
+  if (options.stream.stream) {
+    const StreamRun run = run_stream(options.run, options.stream, options.chunk);
+    fmt::print(stderr, "note: {} frames in {} steps\n", run.frames, run.steps);
+    return show(options, run.ports, run.outputs);
+  }
+  ModelRun run = prepare_run(options.run);
+  if (!run.assumed_dims.empty())
+    fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  const std::vector<ir::Tensor> outputs = run.session->run(run.inputs);
+  return show(options, run.session->program().outputs(), outputs);
 }
 
 }  // namespace
@@ -72,6 +85,10 @@ Command add_run(CLI::App& seqc) {
       ->check(CLI::IsMember({"npy", "pb"}))
       ->capture_default_str();
   add_run_options(*app, options->run);
+  add_stream_options(*app, options->stream, "runs it step by step, as a stream");
+  app->add_option("--chunk", options->chunk, "frames of a step of a stream; all at once unless given")
+      ->check(CLI::PositiveNumber)
+      ->needs("--stream");
   return {app, [options] { return run_run(*options); }};
 }
 
