@@ -23,7 +23,9 @@ set(todo
     runtime/decoding/stepper.h
     runtime/npy.h
     runtime/seqc_runtime.h
+    runtime/seqc_stream.h
     runtime/session.h
+    runtime/stream.h
     runtime/training/checkpoint.h
     runtime/training/data/array_files.h
     runtime/training/data/batches.h

@@ -23,4 +23,5 @@ set(seqc_runtime_only_headers
     ir/exception.h
     runtime/abi.h
     runtime/seqc.h
-    runtime/seqc_program.h)
+    runtime/seqc_program.h
+    runtime/seqc_stream.h)

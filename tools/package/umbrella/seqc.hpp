@@ -11,4 +11,5 @@
 #include "runtime/compile.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
+#include "runtime/stream.h"
 #include "runtime/training/trainer.h"
