@@ -4,6 +4,7 @@
 #include "ir/error.h"
 #include "ir/infer.h"
 #include "passes/pass.h"
+#include "passes/rewrite.h"
 
 namespace seqc::passes {
 namespace {
@@ -126,11 +127,9 @@ void swap_operands(Op* op) {
 /// an operand in any order.
 /// Before: pack-weights. After: hoist-projections, fuse-gates (which compare specs). Exact: sums keep their order.
 bool canonicalize_contractions(Function& f, PassContext&) {
-  std::vector<Op*> open;  // rewriting erases them, which a walk does not survive
-  walk(f.body(), [&](Op* op) {
-    if (op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0 &&
-        !is_canonical(parse_contract_spec(op->as<ContractAttr>().spec)))
-      open.push_back(op);
+  const std::vector<Op*> open = find_ops(f.body(), [](const Op* op) {
+    return op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0 &&
+           !is_canonical(parse_contract_spec(op->as<ContractAttr>().spec));
   });
   for (Op* op : open) {
     const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);

@@ -104,8 +104,7 @@ class Compressor {
  public:
   Compressor(Function& f, WeightFormat format) : f_(f), format_(format), type_(stored_type(format)) {}
 
-  bool visit(Op* op) {
-    if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) return false;
+  bool compress(Op* op) {
     const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
     std::vector<Narrow> narrow;
     for (size_t i = 1; i < op->operands().size(); ++i) {  // all or none: they are packed together
@@ -174,7 +173,10 @@ bool compress_weights(Function& f, PassContext& context) {
   if (context.weights == WeightFormat::F32) return false;
   Compressor compressor(f, context.weights);
   bool changed = false;
-  walk(f.body(), [&](Op* op) { changed |= compressor.visit(op); });
+  const auto is_plain = [](const Op* op) {
+    return op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0;
+  };
+  for (Op* op : find_ops(f.body(), is_plain)) changed |= compressor.compress(op);
   if (changed) f.erase_unused_constants();
   return changed;
 }

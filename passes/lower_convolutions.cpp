@@ -174,12 +174,9 @@ bool lower(Op* op, const PassContext& context) {
 /// that are no constants, fewer than 8 channels or more than 16 taps (strides that divide the window make channels of
 /// taps), sums too short to pay (see least_depth).
 bool lower_convolutions(Function& f, PassContext& context) {
-  std::vector<Op*> candidates;
-  walk(f.body(), [&](Op* op) {
-    if (op->code() == Opcode::Conv && is_candidate(op)) candidates.push_back(op);
-  });
+  const auto can_lower = [](const Op* op) { return op->code() == Opcode::Conv && is_candidate(op); };
   bool changed = false;
-  for (Op* op : candidates) changed |= lower(op, context);
+  for (Op* op : find_ops(f.body(), can_lower)) changed |= lower(op, context);
   return changed;
 }
 

@@ -121,7 +121,6 @@ Value* sums_without_zero(Builder& b, Value* product, const Value* weights, const
 }
 
 bool rewrite(Op* op, ActivationFormat format) {
-  if (op->code() != Opcode::Contract) return false;
   ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   if (!can_quantise(op, spec)) return false;
   Builder b = Builder::before(op);
@@ -170,7 +169,8 @@ bool rewrite(Op* op, ActivationFormat format) {
 bool quantise_activations(Function& f, PassContext& context) {
   if (context.activations == ActivationFormat::F32) return false;
   bool changed = false;
-  walk(f.body(), [&](Op* op) { changed |= rewrite(op, context.activations); });
+  const auto is_product = [](const Op* op) { return op->code() == Opcode::Contract; };
+  for (Op* op : find_ops(f.body(), is_product)) changed |= rewrite(op, context.activations);
   return changed;
 }
 

@@ -30,6 +30,17 @@ void replace_op(ir::Op* op, const std::vector<ir::Value*>& values);
 /// region is left with its terminator only.
 std::vector<ir::Value*> inline_region(ir::Block& region, const std::vector<ir::Value*>& arguments, ir::Op* before);
 
+/// The ops of a block and its regions for which is_wanted(op) holds, for rewrites that erase them: while `walk` goes on
+/// nothing may be erased that it has still to visit, nor the op that it visits.
+template <class F>
+std::vector<ir::Op*> find_ops(const ir::Block& block, F&& is_wanted) {
+  std::vector<ir::Op*> found;
+  ir::walk(block, [&](ir::Op* op) {
+    if (is_wanted(op)) found.push_back(op);
+  });
+  return found;
+}
+
 /// Calls visit(value) for each value that `op` and its regions read.
 template <class F>
 void for_each_operand(const ir::Op* op, F&& visit) {
