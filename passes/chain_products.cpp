@@ -42,12 +42,12 @@ bool can_drop(const Term& before, const Term& after) {
   return other->shape() == sum->shape() || single_user(sum) == after.add;
 }
 
-/// The terms of all results, in their order; nothing if one is something else.
+/// The terms of all results, in their order; nothing if one is something else, or if two are added to each other.
 std::vector<Term> terms(const Op* contraction) {
   std::vector<Term> all;
   for (size_t i = 0; i < contraction->result_count(); ++i) {
     const auto found = term(contraction->result(i));
-    if (!found) return {};
+    if (!found || other_term(*found)->op() == contraction) return {};
     all.push_back(*found);
   }
   return all;
