@@ -27,16 +27,17 @@ std::vector<Run> runs_of(const Op* concat, const std::unordered_set<const Value*
   return runs;
 }
 
-bool split(Op* op, const std::unordered_set<const Value*>& carried) {
-  if (op->code() != Opcode::Contract || op->result_count() != 1 || op->as<ContractAttr>().lanes != 0) return false;
+/// Puts the sum of the parts' products in place of the product `op`; null if it is none that can be cut.
+Value* split(Op* op, const std::unordered_set<const Value*>& carried) {
+  if (op->code() != Opcode::Contract || op->result_count() != 1 || op->as<ContractAttr>().lanes != 0) return nullptr;
   const Op* concat = defining(op->operand(0), Opcode::Concat);
-  if (!concat || concat->parent() != op->parent()) return false;
+  if (!concat || concat->parent() != op->parent()) return nullptr;
   const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   const auto axis = concat->as<AxisAttr>().axis;
   const char label = spec.lhs[static_cast<size_t>(axis)];
-  if (spec.summed.find(label) == std::string::npos) return false;
+  if (spec.summed.find(label) == std::string::npos) return nullptr;
   const std::vector<Run> runs = runs_of(concat, carried);
-  if (runs.size() < 2) return false;
+  if (runs.size() < 2) return nullptr;
   Builder b = Builder::before(op);
   Value *of_inputs = nullptr, *of_carries = nullptr;
   Dim start(0);
@@ -49,8 +50,9 @@ bool split(Op* op, const std::unordered_set<const Value*>& carried) {
     sum = sum ? b.add(sum, product) : product;
     start = start + size;
   }
-  replace_op(op, {b.add(of_inputs, of_carries)});
-  return true;
+  Value* both = b.add(of_inputs, of_carries);
+  replace_op(op, {both});
+  return both;
 }
 
 bool split_block(Block& block) {
@@ -65,8 +67,12 @@ bool split_block(Block& block) {
     bool depends = false;
     for_each_operand(op, [&](const Value* operand) { depends = depends || carried.contains(operand); });
     if (!depends) continue;
+    if (const Value* sum = split(op, carried)) {  // the op and its result are gone
+      carried.insert(sum);
+      changed = true;
+      continue;
+    }
     for (size_t i = 0; i < op->result_count(); ++i) carried.insert(op->result(i));
-    changed |= split(op, carried);
   }
   return changed;
 }
