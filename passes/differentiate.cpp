@@ -67,15 +67,33 @@ bool expand_in(Block& block, const SavePolicy& policy) {
   return changed;
 }
 
+/// Writes out what the function itself asks for. That makes ops anew; `values` are followed, as outputs for that time.
+void expand_gradients(Function& f, std::vector<Value*>& values) {
+  Op* end = f.body().terminator();
+  std::vector<Value*> outputs = end->operands();
+  const auto own = static_cast<ptrdiff_t>(outputs.size());
+  outputs.insert(outputs.end(), values.begin(), values.end());
+  end->set_operands(std::move(outputs));
+  PassContext context;
+  differentiate(f, context);
+  hoist_invariants(f, context);
+  outputs = end->operands();
+  values.assign(outputs.begin() + own, outputs.end());
+  outputs.resize(static_cast<size_t>(own));
+  end->set_operands(std::move(outputs));
+}
+
 }  // namespace
 
 std::vector<Gradient> gradients(Function& f, Value* y, const std::vector<Value*>& by, const GradientOptions& options) {
-  PassContext context;
-  differentiate(f, context);  // what the function itself asks for comes first
-  hoist_invariants(f, context);
-  ReverseSweep sweep = sweep_back(f.body().terminator(), y, by, policy_of(options));
+  std::vector<Value*> values = by;
+  values.push_back(y);
+  expand_gradients(f, values);
+  y = values.back();
+  values.pop_back();
+  ReverseSweep sweep = sweep_back(f.body().terminator(), y, values, policy_of(options));
   std::vector<Gradient> result;
-  for (const Value* x : by) {
+  for (const Value* x : values) {
     const auto& parts = sweep.contributions(x);
     if (options.sparse_rows && !parts.empty() && std::all_of(parts.begin(), parts.end(), is_added_rows))
       result.push_back(as_rows(sweep.builder(), parts));

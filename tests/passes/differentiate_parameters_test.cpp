@@ -148,6 +148,24 @@ TEST_CASE("gradients: of gradients, for elementwise and linear ops and through s
                              "  %d = gradient %y, %r\n  %e = mul %d, %d\n  return %e\n}\n") < 1e-6);
 }
 
+TEST_CASE("gradients: of what is written anew because gradients of it were asked for already") {
+  const auto derivative = [](const std::string& signature, const std::string& body) {
+    const auto module = ir::parse_module("func @f(%x: f64[]) -> (" + signature + ") {\n" + body + "\n}\n");
+    ir::Function& f = *module->functions[0];
+    passes::add_gradients(f, "loss", {"x"});
+    ir::verify_or_throw(f, "add_gradients");
+    return ir::interpret(f, {Tensor::scalar(ir::DType::f64, 1.5)}).back().real(0);
+  };
+  // A gradient itself: (x^3)'' = 6 x.
+  CHECK(derivative("loss: f64[]", "  %a = mul %x, %x\n  %y = mul %a, %x\n  %g = gradient %y, %x\n  return %g") ==
+        doctest::Approx(9));
+  // A loop that another gradient passes through, and that becomes a scan for it: (x^4)' = 4 x^3.
+  CHECK(derivative("loss: f64[], g: f64[]",
+                   "  %y = loop %i < i64(3) while bool(true) carry(%b = %x) {\n    %p = mul %b, %x\n"
+                   "    yield %p while bool(true)\n  }\n  %g = gradient %y, %x\n  return %y, %g") ==
+        doctest::Approx(13.5));
+}
+
 TEST_SUITE_END();
 
 }  // namespace
