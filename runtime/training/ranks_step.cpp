@@ -28,10 +28,7 @@ Values part(const Values& values, size_t begin, size_t count) {
 class Cut {
  public:
   Cut(const StepFunction& forward, const std::string& rows) : function(ir::clone(*forward.function)) {
-    const Values outputs = f().body().terminator()->operands();
-    metrics = part(outputs, 0, forward.metrics.size());
-    checks = part(outputs, metrics.size(), forward.checks.size());
-    carried = part(outputs, metrics.size() + checks.size(), forward.carried.size());
+    take_outputs(forward);
     Values wanted = metrics;
     wanted.insert(wanted.end(), carried.begin(), carried.end());
     RowFlows flows(f(), wanted, rows);
@@ -53,9 +50,17 @@ class Cut {
     f().body().add_argument({ir::DType::boolean, {all}}, kAllRows);
     f().body().add_argument({ir::DType::boolean, {before}}, kRowsBefore);
     flows.count_all_rows(all, before);
+    take_outputs(forward);  // one may have been a counter, which is another value now
   }
 
   Function& f() { return *function; }
+
+  void take_outputs(const StepFunction& forward) {
+    const Values& all = outputs();
+    metrics = part(all, 0, forward.metrics.size());
+    checks = part(all, metrics.size(), forward.checks.size());
+    carried = part(all, metrics.size() + checks.size(), forward.carried.size());
+  }
 
   Value* argument(const std::string& name) {
     for (size_t i = 0; i < f().body().argument_count(); ++i)

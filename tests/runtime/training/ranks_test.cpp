@@ -13,6 +13,7 @@
 
 #include "frontend/dsl/dsl.h"
 #include "ir/error.h"
+#include "ir/interpreter.h"
 #include "runtime/files.h"
 #include "runtime/training/ranks_step.h"
 #include "tests/runtime/training/ranks_tasks.h"
@@ -235,6 +236,38 @@ TEST_CASE("ranks: models whose rows meet otherwise than in sums are refused by n
   const auto function = std::move(model.finish(true)->functions[0]);
   CHECK_THROWS_WITH_AS(training::ranks_training_step(*function, {}), doctest::Contains("TrainerOptions::rows"), Error);
   CHECK_NOTHROW(training::ranks_training_step(*function, {.rows = "B"}));
+}
+
+TEST_CASE("ranks: a state that is nothing but the numbers of the rows") {
+  dsl::Model model("model");
+  const Dim n = Dim::symbol("N");
+  const Var x = model.input("x", DType::f32, {n, 4}), before = model.input("p0", DType::i64, {n});
+  const Var later = x * reshape(cast(before, DType::f32), {n, 1}) * model.parameter("w", {4});
+  model.output("loss", sum(sum(later, 0), 0));
+  model.output("p", Var(x.context(), x.context().builder().iota(n)));
+  const auto step = training::ranks_training_step(*model.finish(true)->functions[0], {.carry = {{"p", "p0"}}});
+  const auto& outputs = step.gradients->body().terminator()->operands();
+  // Sum, state, gradient; rows of the ranks in front count.
+  REQUIRE(outputs.size() == 3);
+  const Tensor rows(DType::boolean, {9}), in_front(DType::boolean, {5});
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < step.gradients->body().argument_count(); ++i) {
+    const ir::Value* argument = step.gradients->body().argument(i);
+    if (argument->is_parameter()) continue;
+    if (argument->name() == training::kAllRows)
+      inputs.push_back(rows);
+    else if (argument->name() == training::kRowsBefore)
+      inputs.push_back(in_front);
+    else if (argument->name() == "x")
+      inputs.push_back(Tensor(DType::f32, {3, 4}));
+    else if (argument->name() == "p0")
+      inputs.push_back(Tensor(DType::i64, {3}));
+    else
+      inputs.push_back(Tensor(argument->dtype(), {}));
+  }
+  const std::vector<Tensor> got = ir::interpret(*step.gradients, inputs);
+  REQUIRE(got[1].type_str() == "i64[3]");
+  for (int64_t i = 0; i < 3; ++i) CHECK(got[1].integer(i) == 5 + i);
 }
 
 TEST_SUITE_END();
