@@ -10,6 +10,7 @@
 
 #include "ir/error.h"
 #include "tests/support/exported.h"
+#include "tests/support/model_folders.h"
 
 namespace {
 
@@ -28,25 +29,6 @@ struct Outcome {
   Lines failed;   ///< "name: why"
   int left_out = 0;
 };
-
-/// Values of the first test data set by the names of the model's inputs; nothing for models with other than tensors.
-std::optional<std::vector<NamedTensor>> read_inputs(const fs::path& folder) {
-  const auto summary = frontend::summarize_model((folder / "model.onnx").string());
-  std::vector<NamedTensor> inputs;
-  for (const auto& port : summary.inputs) {
-    if (port.kind != frontend::PortKind::Tensor) return std::nullopt;
-    if (port.has_default) continue;
-    const fs::path file = folder / "test_data_set_0" / fmt::format("input_{}.pb", inputs.size());
-    Tensor value = frontend::load_tensor_proto(file.string());
-    if (port.tensor && port.tensor->dtype == DType::bf16 && value.dtype() == DType::u16)  // as the suite stores them
-      value = Tensor::of<uint16_t>(DType::bf16, value.shape(), value.data<uint16_t>());
-    if (port.tensor && port.tensor->rank() != value.rank()) return std::nullopt;  // the suite contradicts itself
-    inputs.push_back({port.name, std::move(value)});
-  }
-  for (const auto& port : summary.outputs)
-    if (port.kind != frontend::PortKind::Tensor) return std::nullopt;
-  return inputs;
-}
 
 void run_case(const fs::path& folder, Within within, const Judges& judges, Outcome& outcome) {
   const std::string name = folder.filename().string(), model = (folder / "model.onnx").string();
@@ -85,17 +67,6 @@ void run_case(const fs::path& folder, Within within, const Judges& judges, Outco
   }
 }
 
-std::vector<fs::path> cases_below(const fs::path& root) {
-  const char* wanted = std::getenv("SEQC_CASE");
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(root)) {
-    const bool chosen = !wanted || entry.path().filename().string().find(wanted) != std::string::npos;
-    if (chosen && fs::exists(entry.path() / "model.onnx")) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
 void report(const Outcome& outcome) {
   std::string text =
       fmt::format("{} came back the same, {} refused, {} exported with sizes that our importer must know, {} left out",
@@ -122,7 +93,7 @@ TEST_CASE("export: ONNX's node cases come back the same") {
   int number = 0;
   const bool ort = std::getenv("SEQC_ROUND_TRIP_ORT") != nullptr;
   const Within within = ort ? Within{1e-4, 1e-5} : Within{1e-6, 1e-6};  // ONNX Runtime makes long sums in another order
-  for (const fs::path& folder : cases_below(kNodeCases))
+  for (const fs::path& folder : model_folders(kNodeCases))
     run_case(folder, within, {.compiled = number++ % 16 == 0, .ort = ort}, outcome);
   report(outcome);
   if (std::getenv("SEQC_CASE")) return;
@@ -136,15 +107,10 @@ TEST_CASE("export: ONNX's node cases come back the same") {
 }
 
 TEST_CASE("export: the shared models come back the same") {
-  const char* given = std::getenv("SEQC_SHARED");
-  const fs::path shared = given ? fs::path(given) : fs::path(SEQC_SOURCE_DIR).parent_path() / "shared";
-  if (!fs::exists(shared / "models")) {
-    MESSAGE("skipped: no folder shared/models beside the sources (set SEQC_SHARED)");
-    return;
-  }
+  const auto shared = shared_folder("models");
+  if (!shared) return;
   Outcome outcome;
-  for (const fs::path& folder : cases_below(shared / "models"))
-    run_case(folder, {1e-4, 1e-5}, {.interpreted = false}, outcome);
+  for (const fs::path& folder : model_folders(*shared)) run_case(folder, {1e-4, 1e-5}, {.interpreted = false}, outcome);
   report(outcome);
 }
 
