@@ -16,7 +16,7 @@ using ir::Tensor;
 using nlohmann::json;
 
 constexpr int kVersion = 1;
-constexpr const char* kStates = "optimizer states";
+constexpr const char *kStates = "optimizer states", *kMetrics = "metrics", *kCarried = "carried states";
 
 /// JSON has no infinities and no NaN.
 json number(double value) { return std::isfinite(value) ? json(value) : json(fmt::format("{}", value)); }
@@ -106,6 +106,36 @@ bool keeps_states(const std::string& path, const json& state, const StepFunction
   return false;
 }
 
+json names_of_carried(const StepFunction& step) {
+  json names = json::array();
+  for (const auto& [from, to] : step.carried) names.push_back(to);
+  return names;
+}
+
+/// Within an epoch the sums of its metrics and its carried states go on: they must be those that the model has. (Files that
+/// older versions wrote do not name them.)
+void check_unfinished_epoch(const std::string& path, const json& state, const StepFunction& step) {
+  if (state.at("batch").get<int64_t>() == 0) return;
+  const auto check = [&](const char* kind, const json& want) {
+    if (!state.contains(kind) || state[kind] == want) return;
+    const auto text = [](const json& names) { return names.empty() ? "none" : names.dump(); };
+    fail(ErrorKind::BadInput,
+         "{}: was made within an epoch, whose {} are {}, expected {}; go on with the same ones, or from a checkpoint "
+         "that was "
+         "made at the end of an epoch",
+         path, kind, text(state[kind]), text(want));
+  };
+  check(kMetrics, step.metrics);
+  check(kCarried, names_of_carried(step));
+  const size_t sums = state.at("sums").size();
+  if (sums != 0 && sums != step.metrics.size())
+    fail(ErrorKind::BadInput,
+         "{}: was made within an epoch with {} metrics, expected {}; go on with the same ones, or from a checkpoint "
+         "that was "
+         "made at the end of an epoch",
+         path, sums, step.metrics.size());
+}
+
 json state_json(const ProgressState& progress, const StepFunction& step, const TrainerOptions& options) {
   json history = json::array(), sums = json::array();
   for (const EpochReport& report : progress.history)
@@ -114,9 +144,17 @@ json state_json(const ProgressState& progress, const StepFunction& step, const T
                        {"training", to_json(report.training)},
                        {"validation", to_json(report.validation)}});
   for (const double sum : progress.sums) sums.push_back(number(sum));
-  return {{"seqc checkpoint", kVersion}, {"model", model_of(step)},       {"optimizer", options.optimizer.text},
-          {"clip", options.clip.str()},  {"step", progress.step},         {"epoch", progress.epoch},
-          {"batch", progress.batch},     {"rows", number(progress.rows)}, {"sums", sums},
+  return {{"seqc checkpoint", kVersion},
+          {"model", model_of(step)},
+          {"optimizer", options.optimizer.text},
+          {"clip", options.clip.str()},
+          {"step", progress.step},
+          {"epoch", progress.epoch},
+          {"batch", progress.batch},
+          {"rows", number(progress.rows)},
+          {kMetrics, step.metrics},
+          {"sums", sums},
+          {kCarried, names_of_carried(step)},
           {"history", history}};
 }
 
@@ -195,6 +233,7 @@ ProgressState load_checkpoint(const std::string& path, const StepFunction& step,
     check_model(path, state.at("model"), step);
     if (!new_settings) check_settings(path, state, options);
     same_states = keeps_states(path, state, step, options.optimizer, new_settings);
+    check_unfinished_epoch(path, state, step);
     read_state(state, progress);
   } catch (const json::exception& error) {
     reader.bad(fmt::format("its state.json: {}", error.what()));

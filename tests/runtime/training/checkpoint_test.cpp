@@ -14,6 +14,7 @@
 #include <random>
 #include <set>
 
+#include "frontend/dsl/dsl.h"
 #include "ir/error.h"
 #include "runtime/files.h"
 #include "runtime/training/archive.h"
@@ -215,6 +216,58 @@ TEST_CASE("checkpoints: one of another model is refused, and what differs is nam
   writer.add("readme", "hello");
   writer.finish();
   CHECK_THROWS_WITH_AS(frozen.load(path), doctest::Contains("it has no \"state.json\""), Error);
+}
+
+TEST_CASE("checkpoints: within an epoch, other metrics and carried states are refused by name") {
+  const test::TempDir folder;
+  const std::string middle = (folder / "middle").string(), end = (folder / "end").string();
+  const auto trainer = [](const std::vector<std::string>& metrics, bool carries) {
+    dsl::Model model("model");
+    const dsl::Var x = model.input("x", ir::DType::f64, {ir::Dim::symbol("N")});
+    const dsl::Var before = model.input("s0", ir::DType::f64, {ir::Dim::symbol("N")});
+    const dsl::Var after = x * reshape(model.parameter("w", {1}, dsl::Init::ones(), ir::DType::f64), {}) + before;
+    const dsl::Var loss = sum(after * after, 0);
+    model.output("loss", loss);
+    for (const std::string& name : metrics) model.output(name, loss * 2.0);
+    model.output("s", after);
+    training::TrainerOptions options{.optimizer = training::sgd(0.01)};
+    if (carries) options.carry = {{"s", "s0"}};
+    return Trainer(*model.finish(true)->functions[0], options);
+  };
+  const auto train = [](Trainer& of, bool whole) {
+    ir::Tensor x(ir::DType::f64, {2});
+    x.set_real(0, 1);
+    const test::Batches data({{{"x", x}}, {{"x", x}}});
+    of.train(data, {.epochs = 1, .on_batch = [&](const auto&) { return whole; }});
+  };
+  {
+    Trainer first = trainer({"a", "b"}, true);
+    train(first, false);
+    first.save(middle);
+    train(first, true);
+    first.save(end);
+  }
+  const auto refusal = [&](const std::vector<std::string>& metrics, bool carries) -> std::string {
+    Trainer other = trainer(metrics, carries);
+    CHECK_NOTHROW(other.load(end));  // nothing of an epoch is left there
+    Trainer again = trainer(metrics, carries);
+    try {
+      again.load(middle);
+    } catch (const Error& error) {
+      CHECK(again.steps() == 0);
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(refusal({"a", "b"}, true) == "");
+  const std::string start = middle + ": was made within an epoch, whose ";
+  CHECK(refusal({"a"}, true) ==
+        start +
+            "metrics are [\"loss\",\"a\",\"b\"], expected [\"loss\",\"a\"]; go on with the same ones, or from a "
+            "checkpoint that was made at the end of an epoch");
+  CHECK(refusal({"b", "a"}, true).starts_with(start + "metrics are "));
+  CHECK(refusal({"a", "c"}, true).starts_with(start + "metrics are "));
+  CHECK(refusal({"a", "b"}, false).starts_with(start + "carried states are [\"s0\"], expected none"));
 }
 
 TEST_CASE("checkpoints: other settings are refused, unless they are meant") {
