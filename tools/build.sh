@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Configures (once) and builds one preset into build/<preset>.
-#   tools/build.sh [release|debug|sanitize|clang] [arguments for cmake --build]
+#   tools/build.sh [release|debug|sanitize|thread|clang] [arguments for cmake --build]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

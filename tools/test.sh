@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs all tests; a second run only does what changed.
-#   tools/test.sh [--preset release|debug|sanitize|clang] [arguments for ctest, e.g. -R ir/ or -L passes]
+#   tools/test.sh [--preset release|debug|sanitize|thread|clang] [arguments for ctest, e.g. -R ir/ or -L passes]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
