@@ -12,6 +12,7 @@
 #include "tools/seqc/command.h"
 #include "tools/seqc/limit_time.h"
 #include "tools/seqc/model_run.h"
+#include "tools/seqc/realtime.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
@@ -26,15 +27,24 @@ them its multiply-adds at the machine's peak, or reading its weights from the ca
 activations and everything else count nothing. "90 % of the limit" means that the run takes 1/0.9 of that time. Models of
 small or few products stay far from it; near 100 % nothing is left to gain. Libraries do not say what they multiply.
 
+--realtime asks another question: how long does the slowest run take? Who processes sound or sensor frames must be done
+before the next one comes, every time. It runs the model 100,000 times on one thread, as a stream would call it frame by
+frame, times each run, and shows median, 99.9th percentile and maximum. A run allocates nothing, locks nothing and makes no
+system call, so what lies far above the median comes from outside: other programs on the same processor (it says how often
+the system took it away), interrupts, changing clock rates. A processor of its own (taskset, isolcpus), a real-time
+priority (chrt -f 50) and a fixed clock rate bring the maximum down to the 99.9th percentile. Give the sizes of one frame:
+--dim T=1.
+
 Examples:
   seqc bench model.onnx --dim T=100 --dim N=1
+  seqc bench model.onnx --dim T=1 --realtime
   seqc bench out/model.so --dim T=100 --threads 2 --json
   seqc bench model.onnx --inputs data --runs 1000)";
 
 struct Options {
   RunOptions run;
-  int64_t runs = 0;
-  bool json = false, limit = true;
+  int64_t runs = 0, steps = 100'000;
+  bool json = false, limit = true, realtime = false;
 };
 
 struct Timing {
@@ -111,12 +121,17 @@ void print_limit(const LimitTime& limit, const Timing& timing) {
   fmt::print(")\n");
 }
 
+/// The first line of a report.
+void print_title(const Options& options, const ModelRun& run) {
+  fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
+             options.run.threads, options.run.threads == 1 ? "" : "s");
+}
+
 void print_report(const Options& options, const ModelRun& run, const Timing& timing, double gflops,
                   const std::optional<LimitTime>& limit) {
   const runtime::BuildTimes& times = run.session->program().times();
   const runtime::CacheUse cache = cache_use(run);
-  fmt::print("{}  {}{}{} thread{}\n", options.run.model, dims_text(run.dims), run.dims.empty() ? "" : ", ",
-             options.run.threads, options.run.threads == 1 ? "" : "s");
+  print_title(options, run);
   fmt::print("  median {}, min {}, p90 {}, p99 {} of {} runs\n", time_text(timing.median), time_text(timing.minimum),
              time_text(timing.p90), time_text(timing.p99), timing.runs);
   if (!std::isnan(gflops)) fmt::print("  {:.2f} GFLOP/s\n", gflops);
@@ -130,10 +145,30 @@ void print_report(const Options& options, const ModelRun& run, const Timing& tim
   fmt::print("; workspace {}\n", bytes_text(run.session->workspace_bytes()));
 }
 
+int run_realtime(const Options& options, const ModelRun& run) {
+  const Latencies latencies = measure_latencies(*run.session, run.inputs, options.steps);
+  if (!options.json) {
+    print_title(options, run);
+    print_latencies(latencies);
+    return 0;
+  }
+  nlohmann::ordered_json report = {{"model", options.run.model}, {"dims", run.dims}, {"threads", options.run.threads}};
+  add_latencies(latencies, report);
+  fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  return 0;
+}
+
 int run_bench(const Options& options) {
+  if (options.realtime && options.run.threads > 1)
+    fail(ErrorKind::BadInput,
+         "--realtime: got --threads={}, expected one; threads that wait for each other may sleep, and how soon the "
+         "system "
+         "wakes them nobody can promise",
+         options.run.threads);
   ModelRun run = prepare_run(options.run);
   if (!run.assumed_dims.empty())
     fmt::print(stderr, "note: random inputs with {}; --dim NAME=NUMBER changes it\n", run.assumed_dims);
+  if (options.realtime) return run_realtime(options, run);
   const Timing timing = measure(*run.session, run.inputs, options.runs);
   const runtime::CompileInfo* info = run.session->program().compiled();
   const double gflops = info ? 2e-3 * static_cast<double>(info->multiply_adds.evaluate(run.dims)) / timing.median : NAN;
@@ -176,10 +211,20 @@ Command add_bench(CLI::App& seqc) {
   CLI::App* app = seqc.add_subcommand("bench", "measures how fast a model or a built library runs");
   auto options = std::make_shared<Options>();
   app->footer(kHelp);
-  app->add_option("--runs", options->runs, "how often to run it (as many as fit a second)")->check(CLI::PositiveNumber);
+  auto* runs = app->add_option("--runs", options->runs, "how often to run it (as many as fit a second)")
+                   ->check(CLI::PositiveNumber);
+  auto* realtime =
+      app->add_flag("--realtime", options->realtime,
+                    "the slowest runs: median, 99.9th percentile and maximum of --steps runs on one thread")
+          ->excludes(runs);
+  app->add_option("--steps", options->steps, "how many runs --realtime times")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(realtime);
   app->add_flag("--json", options->json,
                 "the same as JSON: median_us, min_us, p90_us, p99_us, compile_ms (libraries: to load), cache (hit, "
-                "stored, off, failed), gflops, threads, ...");
+                "stored, off, failed), gflops, threads, ...; with --realtime: median_us, p99_us, p999_us, max_us, "
+                "slowest_step, histogram, interruptions, page_faults");
   app->add_flag("!--no-limit", options->limit, "does not measure what this machine needs for the products alone");
   add_run_options(*app, options->run);
   return {app, [options] { return run_bench(*options); }};
