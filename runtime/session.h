@@ -33,7 +33,9 @@ class Session {
   /// Runs with inputs of the types that were prepared and outputs with memory for output_types(). Returns SEQC_OK, or a
   /// status (see seqc.h) when an input is not as prepared; then nothing is written. Where the run decides an output's
   /// shape, it is written into `outputs`. Strings in outputs are pointers to those of the inputs and of the program.
-  /// Allocates and locks nothing.
+  /// Allocates and locks nothing. On one thread it makes no system call; on several those alone by which threads that have
+  /// waited for long yield, sleep and are woken (sched_yield, futex), and leave the processor that the caller runs on
+  /// (sched_setaffinity).
   /// A listener is told of each output once, on this thread: of programs compiled with CompileOptions::announces_outputs in
   /// their announced_order() and as soon as an output will not change any more, of others at the end of the run.
   int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs,

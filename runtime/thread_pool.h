@@ -12,7 +12,7 @@
 namespace seqc::runtime {
 
 /// A fixed number of threads, the caller's among them. Between calls the others spin for a short while, so that a call
-/// that follows soon finds them awake, and then sleep. Serves one call at a time.
+/// that follows soon finds them awake and makes no system call, and then sleep. Serves one call at a time.
 class ThreadPool {
  public:
   /// `count` threads in all; throws Error(BadInput) when that is not in [1, 1024] or the system refuses them.
