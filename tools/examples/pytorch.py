@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Trains the model of an example program in PyTorch, too: the same data, batches and epochs. Prints both, as a line of the README.
+"""Trains the model of an example program in PyTorch, too: the same data, batches and epochs. Prints both as a line of a table.
 
     tools/examples/pytorch.py mnist_lstm --data DIR [--epochs 5] [--seed 1] [--threads 1] [--build build/release] [--run DIR]
+    tools/examples/pytorch.py mnist_lstm --data DIR --times [--batches 40] [--rounds 3]
 
 The program runs first (--run: in a folder where it may have been trained already) and hands its data over with --save-data.
 Seconds per epoch are those of the training batches alone; `processor` seconds, of all threads, depend less on what else the
-machine does. Parameters start as PyTorch starts them. PyTorch is Debian's (python3-torch, libopenblas0-openmp).
+machine does. --times measures nothing else: both train by turns, of every set with its first batches, and what the fastest
+epoch of each took is told for all batches. PyTorch is Debian's (python3-torch, libopenblas0-openmp); the models are those of
+pytorch_models.py.
 """
 import argparse
 import json
-import math
 import pathlib
 import subprocess
 import sys
@@ -19,122 +21,14 @@ import time
 import numpy
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "training"))
 import apart
-
-
-def forget_bias_one(lstm):
-    for name, bias in lstm.named_parameters():
-        if name.startswith("bias_ih"):
-            size = bias.shape[0] // 4  # gates in the order i, f, g, o
-            bias.data[size:2 * size] = 1
-    return lstm
-
-
-class MnistLstm(nn.Module):
-    def __init__(self, facts):
-        super().__init__()
-        self.embed, self.lstm = nn.Linear(28, 128), forget_bias_one(nn.LSTM(128, 128))
-        self.digit = nn.Linear(128, 10)
-
-    def forward(self, x):
-        return self.digit(self.lstm(self.embed(x))[0][-1])
-
-
-class MnistRnn(nn.Module):
-    def __init__(self, facts):
-        super().__init__()
-        self.rnn, self.digit = nn.RNN(28, 150), nn.Linear(150, 10)
-
-    def forward(self, x):
-        return self.digit(self.rnn(x)[0][-1])
-
-
-class Spam(nn.Module):
-    def __init__(self, facts):
-        super().__init__()
-        self.words, self.rnn = nn.Embedding(facts["vocabulary"], 50), nn.RNN(50, 10)
-        self.label = nn.Linear(10, 2)
-
-    def forward(self, x):
-        return self.label(F.dropout(self.rnn(self.words(x))[0][-1], 0.5, self.training))
-
-
-class Sentiment(nn.Module):
-    def __init__(self, facts):
-        super().__init__()
-        self.words, self.lstm = nn.Embedding(facts["vocabulary"], 256), forget_bias_one(nn.LSTM(256, 128))
-        self.favourable = nn.Linear(128, 1)
-
-    def forward(self, x):
-        return self.favourable(F.dropout(self.lstm(self.words(x))[0][-1], 0.5, self.training))[:, 0]
-
-
-class Stacked(nn.Module):
-    def __init__(self, facts):
-        super().__init__()
-        self.words = nn.Embedding(facts["vocabulary"], 128)
-        self.lstm = forget_bias_one(nn.LSTM(128, 256, num_layers=2, dropout=0.5))
-        self.favourable = nn.Linear(256, 1)
-
-    def forward(self, x):
-        return self.favourable(F.dropout(self.lstm(self.words(x))[0][-1], 0.5, self.training))[:, 0]
-
-
-class Bidirectional(nn.Module):
-    """Dropout of the state, the same at every step, is nothing that nn.LSTM has: cells in a loop."""
-
-    def __init__(self, facts):
-        super().__init__()
-        self.words = nn.Embedding(facts["vocabulary"], 128)
-        self.cells = nn.ModuleList([forget_bias_one(nn.LSTMCell(128, 100)) for _ in range(2)])
-        self.dense = nn.Sequential(nn.Linear(200, 1024), nn.ReLU(), nn.Dropout(0.5),
-                                   nn.Linear(1024, 1024), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1024, 1))
-
-    def forward(self, x):
-        words = self.words(x)
-        words = words * F.dropout(torch.ones(1, *words.shape[1:]), 0.3, self.training)
-        last = []
-        for cell, steps in zip(self.cells, (words, words.flip(0))):
-            h = c = torch.zeros(words.shape[1], 100)
-            mask = F.dropout(torch.ones_like(h), 0.3, self.training)
-            for step in steps:
-                h, c = cell(step, (h * mask, c))
-            last.append(h)
-        return self.dense(torch.cat(last, 1))[:, 0]
-
-
-def classes_loss(logits, label):
-    return F.cross_entropy(logits, label), (logits.argmax(-1) == label).float().mean()
-
-
-def yes_loss(logits, label):
-    return F.binary_cross_entropy_with_logits(logits, label), ((logits > 0) == (label > 0.5)).float().mean()
-
-
-def cosine(first, last=0.0):
-    """Of a rate that begins at `first`: its factor at a step of all steps."""
-    return lambda step, steps: (last + (first - last) * (1 + math.cos(math.pi * min(step / steps, 1))) / 2) / first
-
-
-adam = lambda rate: lambda parameters: torch.optim.Adam(parameters, rate)
-rmsprop = lambda rate: lambda parameters: torch.optim.RMSprop(parameters, rate)
-
-# What each program does, by its name or PROGRAM:PART; patience: epochs without a lower validation loss.
-PROGRAMS = {
-    "mnist_lstm": dict(model=MnistLstm, loss=classes_loss, optimizer=adam(3e-3), schedule=cosine(3e-3, 1e-4), clip=1),
-    "mnist_rnn": dict(model=MnistRnn, loss=classes_loss, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1),
-    "spam": dict(model=Spam, loss=classes_loss, optimizer=rmsprop(5e-4)),
-    "sentiment": dict(model=Sentiment, loss=yes_loss, optimizer=adam(1e-3), clip=5, patience=2),
-    "text_classify:stacked": dict(model=Stacked, loss=yes_loss, optimizer=adam(1e-3), clip=5, patience=2),
-    "text_classify:bidirectional": dict(model=Bidirectional, loss=yes_loss, optimizer=adam(1e-3), clip=5, patience=2),
-}
+from pytorch_models import PROGRAMS
 
 
 class Data:
-    """The batches of one set; examples of one length are mixed anew in every epoch, others stay in their batches."""
+    """The batches of one set, each a dictionary of tensors."""
 
     def __init__(self, archive, name):
         batches = {}
@@ -142,78 +36,156 @@ class Data:
             kind, index, array = key.split(".", 2)
             if kind == name:
                 batches.setdefault(int(index), {})[array] = torch.from_numpy(archive[key])
-        self.batches = [(batches[i]["x"], batches[i]["label"]) for i in sorted(batches)]
-        self.one_length = len({x.shape[0] for x, _ in self.batches}) == 1
-        self.size = self.batches[0][1].shape[0] if self.batches else 0
+        self.batches = [batches[i] for i in sorted(batches)]
 
-    def shuffled(self):
-        if not self.one_length:
+    def epoch(self, program):
+        """In the order of an epoch: the examples mixed anew, or the batches, or as they are."""
+        if program.get("in_order"):
+            return self.batches
+        if "mixed" not in program:
             return [self.batches[i] for i in torch.randperm(len(self.batches))]
-        x, label = (torch.cat([b[k] for b in self.batches], axis) for k, axis in ((0, 1), (1, 0)))
-        order = torch.randperm(len(label)).split(self.size)
-        return [(x[:, rows], label[rows]) for rows in order]
+        x, y = program["mixed"]  # examples along axes 1 and 0
+        all_x, all_y = torch.cat([b[x] for b in self.batches], 1), torch.cat([b[y] for b in self.batches])
+        order = torch.randperm(len(all_y)).split(len(self.batches[0][y]))
+        return [{x: all_x[:, rows], y: all_y[rows]} for rows in order]
+
+    def sizes(self):
+        """Of each array one more than its largest number, or of floats the size of the last axis; mean and deviation of y."""
+        sizes = {}
+        for batch in self.batches:
+            for name, values in batch.items():
+                size = values.shape[-1] if values.is_floating_point() else 1 + int(values.max())
+                sizes[name] = max(size, sizes.get(name, 0))
+        if "y" in sizes and self.batches[0]["y"].is_floating_point():
+            y = torch.cat([batch["y"].flatten() for batch in self.batches])
+            sizes["y mean"], sizes["y deviation"] = float(y.mean()), float(y.std(unbiased=False))
+        return sizes
 
 
-def evaluate(model, data, loss):
+def evaluate(model, data):
+    """Means of the metrics over all batches."""
     model.eval()
-    total, sums = 0, [0.0, 0.0]
+    model.start()
+    sums, total = {}, 0
+    name, axis = model.rows
     with torch.no_grad():
-        for x, label in data.batches:
-            for k, value in enumerate(loss(model(x), label)):
-                sums[k] += value.item() * len(label)
-            total += len(label)
-    return [s / total for s in sums]
+        for batch in data.batches:
+            weight = batch[name].shape[axis]
+            for metric, value in model(batch).items():
+                sums[metric] = sums.get(metric, 0.0) + value.item() * weight
+            total += weight
+    return {metric: value / total for metric, value in sums.items()}
 
 
-def train(program, archive, epochs, seed):
-    """Figures: test accuracy, seconds per epoch."""
-    torch.manual_seed(seed)
-    data = {name: Data(archive, name) for name in ("train", "validation", "test")}
-    x = data["train"].batches[0][0]
-    facts = {"vocabulary": 1 + max(int(b[0].max()) for b in data["train"].batches)} if not x.is_floating_point() else {}
-    model = program["model"](facts)
-    optimizer = program["optimizer"](model.parameters())
-    steps = epochs * len(data["train"].batches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: program["schedule"](step, steps) if "schedule" in program else 1.0)
-    wall, processor, best, since, epoch = [], [], None, 0, 0
-    for epoch in range(1, epochs + 1):
-        model.train()
-        began, began_processor = time.perf_counter(), time.process_time()
-        for x, label in data["train"].shuffled():
-            optimizer.zero_grad()
-            program["loss"](model(x), label)[0].backward()
-            if "clip" in program:
-                nn.utils.clip_grad_norm_(model.parameters(), program["clip"])
-            optimizer.step()
-            schedule.step()
-        wall.append(time.perf_counter() - began)
-        processor.append(time.process_time() - began_processor)
-        loss, accuracy = evaluate(model, data["validation"], program["loss"])
-        print(f"  PyTorch epoch {epoch}/{epochs}: {wall[-1]:.1f} s, validation loss {loss:.4f} accuracy {accuracy:.4f}",
-              flush=True)
-        if "patience" in program:
-            if best is None or loss < best[0]:
-                best, since = (loss, {k: v.clone() for k, v in model.state_dict().items()}), 0
-            else:
-                since += 1
-            if since >= program["patience"]:
-                break
-    if best:
-        model.load_state_dict(best[1])
-    loss, accuracy = evaluate(model, data["test"], program["loss"])
-    return {"epochs": epoch, "test loss": loss, "test accuracy": accuracy,
-            "seconds per epoch": float(numpy.median(wall)), "processor seconds per epoch": float(numpy.median(processor))}
+class Training:
+    """A model with its data and optimiser."""
+
+    def __init__(self, program, archive, epochs, seed):
+        torch.manual_seed(seed)
+        self.program = program
+        self.data = {name: Data(archive, name) for name in ("train", "validation", "test")}
+        sizes = [data.sizes() for data in self.data.values()]
+        whole = {name: max(s.get(name, 0) for s in sizes) for name in sizes[0]}
+        self.model = program["model"]({**whole, **{name: sizes[0][name] for name in whole if name.startswith("y ")}})
+        self.optimizer = program["optimizer"](self.model.parameters())
+        steps = epochs * len(self.data["train"].batches)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: program["schedule"](step, steps) if "schedule" in program else 1.0)
+
+    def epoch(self, count=None):
+        """Trains, with so many batches of the epoch; seconds and processor seconds for each."""
+        self.model.train()
+        self.model.start()
+        batches = self.data["train"].epoch(self.program)[:count]
+        for i, batch in enumerate(batches):
+            if i == min(1, len(batches) - 1):  # the first one is no measure
+                began, began_processor = time.perf_counter(), time.process_time()
+            self.optimizer.zero_grad()
+            self.model(batch)["loss"].backward()
+            if "clip" in self.program:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.program["clip"])
+            if "clip_value" in self.program:
+                nn.utils.clip_grad_value_(self.model.parameters(), self.program["clip_value"])
+            self.optimizer.step()
+            self.schedule.step()
+        timed = max(1, len(batches) - 1)
+        return (time.perf_counter() - began) / timed, (time.process_time() - began_processor) / timed
+
+    def run(self, epochs):
+        """Figures: metrics of the test set, seconds per epoch."""
+        batches, seconds, best, since, epoch = len(self.data["train"].batches), [], None, 0, 0
+        for epoch in range(1, epochs + 1):
+            seconds.append([each * batches for each in self.epoch()])
+            metrics = evaluate(self.model, self.data["validation"])
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+            print(f"  PyTorch epoch {epoch}/{epochs}: {seconds[-1][0]:.1f} s, validation {shown}", flush=True)
+            if "patience" in self.program:
+                if best is None or metrics["loss"] < best[0]:
+                    best, since = (metrics["loss"], {k: v.clone() for k, v in self.model.state_dict().items()}), 0
+                else:
+                    since += 1
+                if since >= self.program["patience"]:
+                    break
+        if best:
+            self.model.load_state_dict(best[1])
+        figures = {"test " + name: value for name, value in evaluate(self.model, self.data["test"]).items()}
+        wall, processor = numpy.median(seconds, 0)
+        return {"epochs": epoch, **figures, "seconds per epoch": wall, "processor seconds per epoch": processor}
 
 
-def run_ours(args, folder):
-    archive, out = folder / "data.npz", pathlib.Path(args.run) if args.run else folder / "out"
-    command = [str(pathlib.Path(args.build) / f"example_{args.program}"), "--out", str(out), "--save-data", str(archive),
-               "--seed", str(args.seed), "--threads", str(args.threads)]
+def run_ours(args, out, archive=None, extra=()):
+    """The figures of the program."""
+    command = [str(pathlib.Path(args.build) / f"example_{args.program}"), "--out", str(out), "--seed", str(args.seed),
+               "--threads", str(args.threads), *extra]
+    command += ["--save-data", str(archive)] if archive else []
     command += ["--data", args.data] if args.data else []
     command += ["--epochs", str(args.epochs)] if args.epochs else []
-    subprocess.run(command, check=True)
-    return json.loads((out / "summary.json").read_text())["figures"], numpy.load(archive)
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    return json.loads((out / "summary.json").read_text())["figures"]
+
+
+def parts_of(program, figures):
+    """Each model of the program that it trained: its name, what to train, its figures without the part's name."""
+    for name, what in PROGRAMS.items():
+        own, _, part = name.partition(":")
+        ours = {key[len(part):].lstrip(): value for key, value in figures.items() if key.startswith(part)}
+        if own == program and "epochs" in ours:
+            yield name.replace(":", " "), what, ours
+
+
+def compare(args, folder):
+    """Trains both, as long as the program says."""
+    figures = run_ours(args, pathlib.Path(args.run) if args.run else folder / "out", folder / "data.npz")
+    for name, program, ours in parts_of(args.program, figures):
+        epochs = args.epochs or int(ours["epochs"])
+        with numpy.load(folder / "data.npz") as archive:
+            theirs = Training(program, archive, epochs, args.seed).run(epochs)
+        print(json.dumps({"program": name, "seed": args.seed, "threads": args.threads, "ours": ours, "PyTorch": theirs}))
+        judged = "test accuracy" if "test accuracy" in ours else "test loss"
+        cells = [f"{100 * f[judged]:.2f} %" if "accuracy" in judged else f"{f[judged]:.4g}" for f in (ours, theirs)]
+        seconds = [f["processor seconds per epoch"] for f in (ours, theirs)]
+        print(f"| {name} | {int(ours['epochs'])} | {cells[0]} | {cells[1]} | {seconds[0]:.3g} | {seconds[1]:.3g} | "
+              f"{seconds[1] / seconds[0]:.2f} |", flush=True)
+
+
+def measure(args, folder):
+    """Processor seconds of an epoch's training batches, both by turns."""
+    args.epochs = args.epochs or 1
+    extra = ["--batches", str(args.batches)] if args.batches else []
+    seconds, trainings, whole = {}, {}, {}
+    for turn in range(args.rounds):
+        figures = run_ours(args, folder / f"out{turn}", folder / "data.npz" if turn == 0 else None, extra)
+        for name, program, ours in parts_of(args.program, figures):
+            if name not in trainings:
+                with numpy.load(folder / "data.npz") as archive:
+                    trainings[name] = Training(program, archive, 1, args.seed)
+                whole[name] = len(trainings[name].data["train"].batches)
+            done = min(args.batches or whole[name], whole[name])
+            seconds.setdefault(name, []).append(
+                [ours["processor seconds per epoch"] / done * whole[name], trainings[name].epoch(args.batches)[1] * whole[name]])
+    for name, turns in seconds.items():
+        ours, theirs = (min(turn[k] for turn in turns) for k in (0, 1))
+        print(f"| {name} | {whole[name]} | {ours:.3g} | {theirs:.3g} | {theirs / ours:.2f} |", flush=True)
 
 
 def main():
@@ -225,22 +197,14 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--build", default="build/release", help="where the program lies")
     parser.add_argument("--run", help="the program's folder; one that was trained already is not trained again")
+    parser.add_argument("--times", action="store_true", help="measures how long an epoch takes, and nothing else")
+    parser.add_argument("--batches", type=int, help="with --times: goes through so many batches of an epoch; all by default")
+    parser.add_argument("--rounds", type=int, default=3, help="with --times: how often each has its turn")
     args = parser.parse_args()
     apart.restart_with(args.threads)
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
-        figures, archive = run_ours(args, pathlib.Path(folder))
-        for name, program in PROGRAMS.items():
-            if name.split(":")[0] != args.program:
-                continue
-            part = name.split(":")[1] + " " if ":" in name else ""
-            ours = {key[len(part):]: value for key, value in figures.items() if key.startswith(part)}
-            theirs = train(program, archive, args.epochs or int(ours["epochs"]), args.seed)
-            print(json.dumps({"program": name, "seed": args.seed, "threads": args.threads, "ours": ours, "PyTorch": theirs}))
-            ratio = theirs["processor seconds per epoch"] / ours["processor seconds per epoch"]
-            print(f"| {name.replace(':', ', ')} | {int(ours['epochs'])} | {100 * ours['test accuracy']:.2f} % | "
-                  f"{100 * theirs['test accuracy']:.2f} % | {ours['processor seconds per epoch']:.3g} | "
-                  f"{theirs['processor seconds per epoch']:.3g} | {ratio:.2f} |", flush=True)
+        (measure if args.times else compare)(args, pathlib.Path(folder))
 
 
 if __name__ == "__main__":
