@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "runtime/files.h"
 #include "runtime/training/data/array_files.h"
 #include "tests/examples/example.h"
@@ -41,6 +43,13 @@ TEST_CASE("example spam: a run that goes on is the run that was not stopped") {
 
   CHECK(test::is_one_error(stopped.start("spam", {"--data", stopped.folder().string()}), "neither sms.tsv nor"));
   CHECK(stopped.start("spam", {"--epochs", "-3"}).exit_code == 2);
+
+  const test::ExampleRun some;
+  REQUIRE(some.start("spam", {"--epochs", "1", "--batches", "2"}).exit_code == 0);
+  const auto lines = text(some);
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);  // two batches, and what they came to
+  CHECK(test::is_one_error(some.start("spam", {}), "holds a run with batches 2, this one has none"));
+  CHECK(some.start("spam", {"--batches", "0"}).exit_code == 2);
   const test::ExampleRun empty;
   CHECK(test::is_one_error(empty.start("spam", {"--predict", "x"}), "no trained model there"));
 }

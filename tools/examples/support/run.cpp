@@ -13,6 +13,7 @@
 #include "runtime/training/ranks.h"
 #include "runtime/training/report/follow.h"
 #include "tools/examples/support/figures.h"
+#include "tools/examples/support/first_batches.h"
 #include "tools/examples/support/processor_time.h"
 #include "tools/examples/support/recording.h"
 
@@ -46,6 +47,8 @@ Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" 
                   fmt::format("how often the data are gone through in all: {}, or {} on the built-in set",
                               about_.epochs, without_data))
       ->check(CLI::NonNegativeNumber);
+  app_.add_option("--batches", batches_, "so many batches of every epoch and set alone, to try something out")
+      ->check(CLI::PositiveNumber);
   app_.add_option("--seed", seed_, "decides how weights start and in which order examples come")->capture_default_str();
   app_.add_option("--threads", threads_, "all processors by default; results do not depend on it")
       ->check(CLI::PositiveNumber);
@@ -111,14 +114,15 @@ void Run::check_settings() {
   nlohmann::json now = settings_;
   now["data"] = data_.empty() ? "built-in" : fs::weakly_canonical(data_).string();
   now["seed"] = std::to_string(seed_);
+  if (batches_ > 0) now["batches"] = std::to_string(batches_);
   if (!fresh_ && fs::exists(path)) {
-    const auto before = nlohmann::json::parse(runtime::read_file(path), nullptr, /*allow_exceptions=*/false);
-    for (const auto& [name, value] : now.items()) {
-      const std::string was = before.is_object() ? before.value(name, "none") : "unknown", is = value;
-      if (was != is)
-        fail(ErrorKind::BadInput, "{}: holds a run with {} {}, this one has {}; choose another --out, or --fresh", out_,
-             name, was, is);
-    }
+    auto before = nlohmann::json::parse(runtime::read_file(path), nullptr, /*allow_exceptions=*/false);
+    if (!before.is_object()) fail(ErrorKind::BadInput, "{}: got no settings of a run; --fresh begins anew", path);
+    for (const auto* settings : {&now, &before})
+      for (const auto& [name, value] : settings->items())
+        if (const std::string was = before.value(name, "none"), is = now.value(name, "none"); was != is)
+          fail(ErrorKind::BadInput, "{}: holds a run with {} {}, this one has {}; choose another --out, or --fresh",
+               out_, name, was, is);
   }
   if (!first()) return;
   fs::create_directories(out_);
@@ -143,9 +147,12 @@ void Run::train(training::Trainer& trainer, const training::BatchSource& batches
   if (data_file_) data_file_->add("train", batches);
   if (data_file_ && options.validation) data_file_->add("validation", *options.validation);
 
+  const FirstBatches some(batches, batches_);
+  const FirstBatches validation(options.validation ? *options.validation : batches, batches_);
+  if (options.validation) options.validation = &validation;
   const ProcessorTime processor(options);
   training::Follow follow(trainer, options, (folder / "history.jsonl").string());
-  const auto& epochs = trainer.train(batches, options);
+  const auto& epochs = trainer.train(some, options);
   if (follow.epoch_seconds().empty())
     print(fmt::format("trained already: {} epochs; --epochs trains longer, --fresh anew", epochs.size()));
 
@@ -171,7 +178,7 @@ void Run::add_seconds(const std::string& name, const std::vector<double>& second
 
 training::Metrics Run::test(training::Trainer& trainer, const training::BatchSource& batches, const std::string& part) {
   if (data_file_) data_file_->add("test", batches);
-  const training::Metrics metrics = trainer.evaluate(batches);
+  const training::Metrics metrics = trainer.evaluate(FirstBatches(batches, batches_));
   std::string line = joined_name(part, "test:");
   for (const auto& [name, value] : metrics) {
     figure("test " + name, value, part);
@@ -189,7 +196,7 @@ void Run::export_onnx(const training::Trainer& trainer, const std::vector<std::s
     if (!record_.empty()) {
       fs::path path = record_;  // of a part: FILE-PART.npz
       if (!part.empty()) path.replace_filename(path.stem().string() + "-" + part + path.extension().string());
-      record_model(path.string(), trainer.model(outputs), batches, threads_);
+      record_model(path.string(), trainer.model(outputs), FirstBatches(batches, batches_), threads_);
     }
   }
   training::Ranks::world().first_says(true);  // the others wait: they may read it

@@ -109,6 +109,7 @@ class Run {
   CLI::App app_;
   std::string data_, out_, record_, save_data_;
   int64_t epochs_ = -1;
+  int64_t batches_ = 0;  ///< of an epoch; 0: all
   uint64_t seed_ = 1;
   int threads_ = 0;
   bool fresh_ = false;
