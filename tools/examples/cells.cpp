@@ -4,8 +4,6 @@
 //   example_cells --full           long ones, up to 400 steps; all cells without clipping as well
 //   example_cells --only 400-gru   those runs whose names contain this
 //   example_cells --predict 3      what the trained models say to three sequences, without training
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -85,19 +83,15 @@ std::unique_ptr<ir::Module> build(const std::string& kind, const Task& task, uin
   return model.finish(/*trainable=*/true);
 }
 
-training::Batches test_batches(const Task& task) {  // the same whatever --seed says
-  return examples::memory_batches(task.memory, {.rows = 100, .batches = 2, .seed = 1'000'000, .fresh = false});
-}
-
 /// One task, learnt by all cells.
 void compare(examples::Run& run, const Task& task, const std::string& only, int64_t predict) {
   const auto train = examples::memory_batches(task.memory, {.batches = task.batches, .seed = run.seed()});
-  const auto test = test_batches(task);
-  training::Plot before{.title = task.name + ": gradients by each step's input, before training", .x_label = "step"};
-  training::Plot after{.title = task.name + ": the same after training", .x_label = "step"};
+  const auto test = examples::memory_batches(task.memory, {.rows = 100, .batches = 2, .seed = 1000000, .fresh = false});
+  const training::Batch some = test->batch(0, 0);
+  training::Plot before{.title = task.name + ": gradients before training", .x_label = "step", .log_y = true};
+  training::Plot after{.title = task.name + ": gradients after training", .x_label = "step", .log_y = true};
   training::Plot losses{.title = task.name + ": loss on unseen sequences", .x_label = "step of training"};
-  training::Plot norms{.title = task.name + ": length of the gradient before clipping", .x_label = "step of training"};
-  before.log_y = after.log_y = norms.log_y = true;
+  training::Plot norms{.title = task.name + ": gradient before clipping", .x_label = "step of training", .log_y = true};
   const auto trainer_for = [&](const std::string& cell, bool clipped) {
     const double rate = cell == "rnn" || cell == "orthogonal" ? 1e-3 : 1e-2;  // those without gates need smaller steps
     return training::Trainer(*build(cell, task, run.seed())->functions[0],
@@ -107,30 +101,28 @@ void compare(examples::Run& run, const Task& task, const std::string& only, int6
   };
   for (const std::string& cell : kCells)
     for (const bool clipped : {true, false}) {
-      if (!clipped && std::find(task.unclipped.begin(), task.unclipped.end(), cell) == task.unclipped.end()) continue;
       const std::string name = cell + (clipped ? "" : "-unclipped"), part = task.name + "-" + name;
       if (part.find(only) == std::string::npos) continue;
+      if (!clipped && std::ranges::count(task.unclipped, cell) == 0) continue;
       if (predict > 0) {
-        const training::Batch batch = test->batch(0, 0);
-        const ir::Tensor says = run.open(part).run({batch.at("x")})[0];
-        run.print(part + ":\n" + memory_answers(task.memory, batch, says, predict));
+        run.print(part + ":\n" + memory_answers(task.memory, some, run.open(part).run({some.at("x")})[0], predict));
         continue;
       }
       training::Trainer trainer = trainer_for(cell, clipped);
-      if (clipped) before.series.push_back(examples::gradient_curve(name, trainer, test->batch(0, 0)));
+      if (clipped) before.series.push_back(examples::gradient_curve(name, trainer, some));
+      if (clipped) before.series.back().dashed = cell == "peephole";  // at first it is the LSTM
       run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()}, part);
       run.test(trainer, *test, part);
       run.export_onnx(trainer, {"says"}, *test, part);
-      if (clipped) after.series.push_back(examples::gradient_curve(name, trainer, test->batch(0, 0)));
-      if (clipped) losses.series.push_back(examples::history_curve(run, part, "validation", "loss"));
+      if (clipped) after.series.push_back(examples::gradient_curve(name, trainer, some));
+      if (clipped) losses.series.push_back(examples::history_curve(name, run, part, "validation", "loss"));
       if (cell == "rnn" || cell == "lstm")
-        norms.series.push_back(examples::history_curve(run, part, "train", "gradient_norm"));
+        norms.series.push_back(examples::history_curve(name, run, part, "train", "gradient_norm"));
     }
   if (losses.series.empty()) return;
-  before.series.push_back(examples::gradient_curve("doubling", trainer_for("doubling", true), test->batch(0, 0)));
+  before.series.push_back(examples::gradient_curve("doubling", trainer_for("doubling", true), some));
   run.plot(task.name + "-gradients", before,
-           "Flat curves reach back to the first step. What falls to the left vanishes on its way back, what rises "
-           "explodes.");
+           "Flat curves reach back to the first step; those that fall to the left vanish, those that rise explode.");
   run.plot(task.name + "-gradients-after", after);
   run.plot(task.name + "-losses", losses);
   run.plot(task.name + "-norms", norms);

@@ -7,16 +7,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "frontend/dsl/dsl.h"
 #include "ir/printer.h"
 #include "passes/pass.h"
-#include "runtime/cost.h"
 #include "runtime/training/data/series.h"
 #include "tools/examples/support/run.h"
 #include "tools/examples/support/series.h"
+#include "tools/examples/support/step_time.h"
 
 using namespace seqc;
 using dsl::Var, dsl::Vars;
@@ -87,18 +86,6 @@ std::vector<double> stream(runtime::Session model, const Tensor& x, int64_t step
   return forecasts;
 }
 
-/// Nanoseconds of a training step for each multiply-add in it, at best.
-double nanoseconds(training::Trainer& trainer, const training::Batch& batch) {
-  double best = 1e9;
-  for (int i = 0; i < 30; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    trainer.step(batch);
-    best = std::min(best, std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count());
-  }
-  const Dim work = runtime::cost(trainer.step_function()).multiply_adds;
-  return best / static_cast<double>(work.evaluate({{"T", kSteps}, {"N", kRows}}));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -151,7 +138,9 @@ int main(int argc, char** argv) {
     run.figure("difference when streamed", difference);
 
     training::Trainer lstm = trainer_for(/*lstm=*/true, scaler, options, run.seed());
-    const double own_time = nanoseconds(trainer, train->batch(0, 0)), lstm_time = nanoseconds(lstm, train->batch(0, 0));
+    const training::Batch batch = train->batch(0, 0);
+    const double own_time = examples::work_nanoseconds(trainer, batch),
+                 lstm_time = examples::work_nanoseconds(lstm, batch);
     run.sample("Speed and streams", fmt::format("a multiply-add of training takes {:.4f} ns, with an LSTM {:.4f} ns\n"
                                                 "forecasts step by step differ from those at once by {}\n",
                                                 own_time, lstm_time, difference));

@@ -17,11 +17,8 @@
 #include "tools/examples/support/run.h"
 
 using namespace seqc;
-using dsl::Var;
-using dsl::Vars;
-using ir::Dim;
-using ir::DType;
-using ir::Tensor;
+using dsl::Var, dsl::Vars;
+using ir::Dim, ir::DType, ir::Tensor;
 using training::Vocabulary;
 
 namespace {
@@ -70,8 +67,7 @@ std::unique_ptr<ir::Module> build(int64_t letters, uint64_t seed) {
   model.output("loss", dsl::sequence_cross_entropy(logits, target, target_lengths));
   model.output("accuracy", dsl::accuracy(logits, target, dsl::step_mask(target_lengths, written, logits)));
 
-  // In use the encoder reads once, and the decoder writes a letter at a time: the same weights, but memory and states are
-  // inputs. Training needs neither these inputs nor these outputs.
+  // In use the decoder writes a letter at a time: the same weights, but memory and states are inputs.
   model.output("read", memory);
   model.output("start", start);
   const Var given = model.input("memory", DType::f32, {rows, read, kMemory});
@@ -99,18 +95,15 @@ std::vector<std::string> translate(const examples::Run& run, const std::vector<s
   runtime::Session encoder = run.open("encoder"), decoder = run.open("decoder");
   decoding::Stepper writer(decoder, {{"h_next", "h"}, {"c_next", "c"}}, {.tokens = "before", .scores = "next"});
   const decoding::SearchOptions options = {.begin = letters.begin(), .end = letters.end(), .max_tokens = 100};
-  const examples::Pairs pairs = {sources, std::vector<std::string>(sources.size())};
-  const auto batches = training::batches(dataset(pairs, letters), {.size = width > 1 ? 1 : kBatch, .shuffle = false});
-
   std::vector<std::string> texts;
-  for (int64_t i = 0; i < batches->size(0); ++i) {
-    const training::Batch batch = batches->batch(0, i);
-    const Tensor lengths = batch.at("lengths");
-    const std::vector<Tensor> read = encoder.run({batch.at("source"), lengths});
-    writer.start({{"memory", read[0]}, {"h", read[1]}, {"lengths", lengths}});
-    const auto written = width > 1 ? std::vector(1, decoding::beam_search(writer, options, {.width = width})[0].tokens)
-                                   : decoding::greedy(writer, lengths.count(), options);
-    for (const auto& tokens : written) texts.push_back(fmt::format("{}", fmt::join(letters.decode(tokens), "")));
+  for (const std::string& source : sources) {
+    const std::vector<int64_t> read = letters.encode(training::characters(source));
+    const Tensor lengths = Tensor::i64({1}, {std::ssize(read)});
+    const std::vector<Tensor> encoded = encoder.run({Tensor::i64({std::ssize(read), 1}, read), lengths});
+    writer.start({{"memory", encoded[0]}, {"h", encoded[1]}, {"lengths", lengths}});
+    const auto written = width > 1 ? decoding::beam_search(writer, options, {.width = width})[0].tokens
+                                   : decoding::greedy(writer, /*rows=*/1, options)[0];
+    texts.push_back(fmt::format("{}", fmt::join(letters.decode(written), "")));
   }
   return texts;
 }
@@ -134,12 +127,12 @@ int main(int argc, char** argv) {
 
     const auto train = training::batches(dataset(train_pairs, letters), {.size = kBatch, .seed = run.seed()});
     const auto test = training::batches(dataset(test_pairs, letters), {.size = kBatch, .shuffle = false});
-    const int64_t steps = run.epochs() * train->size(0);
-    training::Trainer trainer(*build(letters.size(), run.seed())->functions[0],
-                              {.optimizer = training::adam(training::cosine_decay(5e-3, steps, 1e-4)),
-                               .clip = training::by_global_norm(1),
-                               .expected_dims = {{"S", 20}, {"T", 11}, {"N", kBatch}},
-                               .threads = run.threads()});
+    training::Trainer trainer(
+        *build(letters.size(), run.seed())->functions[0],
+        {.optimizer = training::adam(training::cosine_decay(5e-3, run.epochs() * train->size(0), 1e-4)),
+         .clip = training::by_global_norm(1),
+         .expected_dims = {{"S", 20}, {"T", 11}, {"N", kBatch}},
+         .threads = run.threads()});
     run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()});
     run.test(trainer, *test);  // of letters, each with the right ones before it
     run.export_onnx(trainer, {"logits"}, *test);
@@ -147,12 +140,11 @@ int main(int argc, char** argv) {
     run.export_onnx(trainer, {"next", "h_next", "c_next"}, *test, "decoder");
 
     // Whole texts, each letter after those that the model wrote itself.
-    const std::vector<std::string> written = translate(run, test_pairs.sources, /*width=*/1);
+    const auto written = translate(run, test_pairs.sources, /*width=*/1), beam = translate(run, test_pairs.sources, 4);
     run.figure("share exact, greedy", examples::share_equal(written, test_pairs.targets));
-    run.figure("share exact, beam search",
-               examples::share_equal(translate(run, test_pairs.sources, 4), test_pairs.targets));
-    std::string sample;
-    for (size_t i = 0; i < 10; ++i) sample += fmt::format("{} -> {}\n", test_pairs.sources[i], written[i]);
-    run.sample("Test examples, and what the model writes", sample);
+    run.figure("share exact, beam search", examples::share_equal(beam, test_pairs.targets));
+    std::string some;
+    for (size_t i = 0; i < 10; ++i) some += fmt::format("{} -> {}\n", test_pairs.sources[i], written[i]);
+    run.sample("Test examples, and what the model writes", some);
   });
 }

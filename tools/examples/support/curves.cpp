@@ -4,9 +4,9 @@
 
 namespace seqc::examples {
 
-training::Series history_curve(const Run& run, const std::string& part, const std::string& lines,
-                               const std::string& value) {
-  training::Series curve{.name = part, .smooth = lines == "train" ? 20 : 0};
+training::Series history_curve(const std::string& name, const Run& run, const std::string& part,
+                               const std::string& lines, const std::string& value) {
+  training::Series curve{.name = name, .smooth = lines == "train" ? 20 : 0};
   for (const training::Record& record : training::History::load(run.file(part + "/history.jsonl"))) {
     if (record.part != lines) continue;
     curve.x.push_back(static_cast<double>(record.step));

@@ -8,8 +8,8 @@
 namespace seqc::examples {
 
 /// What the history of a run's `part` says of one value, of the lines "train" (for each batch) or "validation".
-training::Series history_curve(const Run& run, const std::string& part, const std::string& lines,
-                               const std::string& value);
+training::Series history_curve(const std::string& name, const Run& run, const std::string& part,
+                               const std::string& lines, const std::string& value);
 
 /// How much the loss of a batch depends on what a model was shown at each step: the norms of the gradients by the steps of
 /// its input x[T, ...].
