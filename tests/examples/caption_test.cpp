@@ -24,7 +24,7 @@ TEST_CASE("scenes: a seed decides the pictures, captions say what stands there")
   CHECK(scenes.features.identical(again.first(50).features));
   CHECK(examples::draw_scenes(50, 4).captions != scenes.captions);
   for (size_t n = 0; n < 50; ++n) {
-    const std::string text = examples::show_scene(scenes.features, static_cast<int64_t>(n));
+    const std::string text = examples::scene_as_text(scenes.features, static_cast<int64_t>(n));
     for (const auto& [name, letter] : {std::pair("red", 'r'), {"green", 'g'}, {"blue", 'b'}, {"yellow", 'y'}}) {
       INFO(scenes.captions[n] << "\n" << text);
       CHECK((scenes.captions[n].find(name) != std::string::npos) == (text.find(letter) != std::string::npos));

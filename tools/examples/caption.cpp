@@ -3,8 +3,6 @@
 //   example_caption                     learns small pictures of coloured shapes that the program draws
 //   example_caption --data DIR          features.npy f32[N,D], vectors of pictures or anything else, and captions.txt: N lines
 //   example_caption --predict 3         what the trained model says to three of the test vectors, without training
-#include <fmt/format.h>
-
 #include "frontend/dsl/dsl.h"
 #include "runtime/decoding/search.h"
 #include "runtime/decoding/stepper.h"
@@ -100,14 +98,10 @@ int main(int argc, char** argv) {
   return run.main(argc, argv, [&] {
     const examples::CaptionedSplit data = examples::load_captions(run.data());
     const auto show = [&](int64_t count) {
-      const examples::Captioned some = data.test.first(count);
-      const std::vector<std::string> said = captions(run, some.features);
-      std::string text;
-      for (size_t i = 0; i < said.size(); ++i)
-        text += examples::show_scene(some.features, static_cast<int64_t>(i)) + said[i] + "\n\n";
-      return text;
+      const Tensor some = data.test.first(count).features;
+      examples::show_captions(run, some, captions(run, some));
     };
-    if (predict > 0) return run.print(show(predict));
+    if (predict > 0) return show(predict);
 
     std::vector<training::Tokens> texts;
     for (const std::string& caption : data.train.captions) texts.push_back(training::words(caption));
@@ -130,6 +124,6 @@ int main(int argc, char** argv) {
     run.export_onnx(trainer, {"next", "h_next", "c_next"}, *test, "next");
 
     run.figure("share exact", examples::share_equal(captions(run, data.test.features), data.test.captions));
-    run.sample("Test vectors, and what the model says", show(4));
+    show(4);
   });
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 
 #include "ir/error.h"
@@ -32,6 +33,8 @@ th{font-weight:600;color:#5c636a;vertical-align:bottom}
 tr:last-child td{border-bottom:0}
 .total td{font-weight:600;border-top:2px solid #ced4da}
 td.n{white-space:nowrap}
+.wide{font-size:14px}
+.wide th,.wide td{padding:8px}
 .n{text-align:right}
 .pictures{display:flex;flex-wrap:wrap;gap:12px;margin:16px 0}
 .pictures figure{margin:0;padding:12px;text-align:center;background:#fff;border:1px solid #e1e4e8;border-radius:10px}
@@ -146,7 +149,9 @@ Report& Report::table(const Table& table) {
   const auto cell = [&](const char* kind, const std::string& text, size_t column) {
     body_ += fmt::format("<{0}{1}>{2}</{0}>", kind, numeric(table, column) ? " class=\"n\"" : "", escaped(text));
   };
-  body_ += "<div class=\"card\"><table><thead><tr>";
+  constexpr size_t kMany = 6;  // columns that need little room each
+  body_ +=
+      fmt::format("<div class=\"card\"><table{}><thead><tr>", table.columns.size() > kMany ? " class=\"wide\"" : "");
   for (size_t i = 0; i < table.columns.size(); ++i) cell("th", table.columns[i], i);
   body_ += "</tr></thead><tbody>\n";
   for (size_t r = 0; r < table.rows.size(); ++r) {
@@ -160,12 +165,15 @@ Report& Report::table(const Table& table) {
 
 Report& Report::pictures(const ir::Tensor& pictures, const std::vector<std::string>& captions) {
   const auto& shape = pictures.shape();
-  if (shape.size() != 3 || shape[0] != static_cast<int64_t>(captions.size()))
-    fail(ErrorKind::BadInput, "pictures: got {} and {} captions, expected [captions, rows, columns]",
+  const bool grey = shape.size() == 3, coloured = shape.size() == 4 && shape[3] == 3;
+  if (!(grey || coloured) || shape[0] != static_cast<int64_t>(captions.size()))
+    fail(ErrorKind::BadInput, "pictures: got {} and {} captions, expected [captions, rows, columns] or [..., 3]",
          pictures.type_str(), captions.size());
   constexpr int64_t kPixels = 140;  // of the longer side, about
   const int64_t rows = shape[1], columns = shape[2],
                 zoom = std::max<int64_t>(1, kPixels / std::max({rows, columns, int64_t{1}}));
+  const auto light = [&](int64_t at) { return std::clamp(pictures.real(at), 0.0, 1.0); };
+  const auto byte = [&](int64_t at) { return std::lround(255 * light(at)); };
   body_ += "<div class=\"pictures\">";
   for (int64_t n = 0; n < shape[0]; ++n) {
     body_ +=
@@ -173,8 +181,13 @@ Report& Report::pictures(const ir::Tensor& pictures, const std::vector<std::stri
                     columns * zoom, rows * zoom, columns, rows);
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t column = 0; column < columns; ++column) {
-        const double ink = std::clamp(pictures.real((n * rows + row) * columns + column), 0.0, 1.0);
-        if (ink >= 0.02) body_ += fmt::format("<path d=\"M{} {}h1v1h-1z\" opacity=\"{:.2g}\"/>", column, row, ink);
+        const int64_t at = (n * rows + row) * columns + column;
+        std::string paint;
+        if (coloured)
+          paint = fmt::format("fill=\"#{:02x}{:02x}{:02x}\"", byte(3 * at), byte(3 * at + 1), byte(3 * at + 2));
+        else if (light(at) >= 0.02)
+          paint = fmt::format("opacity=\"{:.2g}\"", light(at));
+        if (!paint.empty()) body_ += fmt::format("<path d=\"M{} {}h1v1h-1z\" {}/>", column, row, paint);
       }
     body_ += fmt::format("</svg><figcaption>{}</figcaption></figure>", escaped(captions[static_cast<size_t>(n)]));
   }

@@ -32,8 +32,8 @@ class Report {
   Report& facts(const std::vector<std::pair<std::string, std::string>>& names_and_values);
   Report& plot(const Plot& plot);
   Report& table(const Table& table);
-  /// Grey pictures [count, rows, columns] from 0 (the page) to 1 (ink) side by side, each with a line below it.
-  /// Throws Error(BadInput) for another rank or another number of captions.
+  /// Pictures side by side, each with a line below it: grey [count, rows, columns] from 0 (the page) to 1 (ink), or red, green
+  /// and blue [count, rows, columns, 3] from 0 (black) to 1. Throws Error(BadInput) for other shapes and numbers of captions.
   Report& pictures(const ir::Tensor& pictures, const std::vector<std::string>& captions);
   /// Text as a model wrote it, blanks and line ends included.
   Report& sample(const std::string& text);

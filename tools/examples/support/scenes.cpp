@@ -65,6 +65,8 @@ std::vector<int64_t> every(int64_t count, bool test) {
   return result;
 }
 
+bool are_scenes(const Tensor& features) { return features.shape()[1] == kSceneSide * kSceneSide * 3; }
+
 Captioned part(const Captioned& all, const std::vector<int64_t>& rows) {
   Captioned result{decoding::take_rows(all.features, 0, rows), {}};
   for (const int64_t row : rows) result.captions.push_back(all.captions[static_cast<size_t>(row)]);
@@ -120,8 +122,18 @@ CaptionedSplit load_captions(const std::string& folder) {
   return {part(all, every(count, false)), part(all, every(count, true))};
 }
 
-std::string show_scene(const Tensor& features, int64_t n) {
-  if (features.shape()[1] != kSceneSide * kSceneSide * 3) return "";
+void show_captions(Run& run, const Tensor& features, const std::vector<std::string>& said) {
+  const char* heading = "What the model says to vectors of the test set";
+  std::string text;
+  for (size_t n = 0; n < said.size(); ++n) text += scene_as_text(features, static_cast<int64_t>(n)) + said[n] + "\n\n";
+  if (!are_scenes(features)) return run.sample(heading, text);
+  run.print(text);
+  const Tensor pictures = features.reshaped({features.shape()[0], kSceneSide, kSceneSide, 3});
+  run.section([=](training::Report& report) { report.heading(heading).pictures(pictures, said); });
+}
+
+std::string scene_as_text(const Tensor& features, int64_t n) {
+  if (!are_scenes(features)) return "";
   std::string text;
   for (int64_t i = 0; i < kSceneSide * kSceneSide; ++i) {
     char letter = '.';

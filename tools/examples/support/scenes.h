@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ir/tensor.h"
+#include "tools/examples/support/run.h"
 
 namespace seqc::examples {
 
@@ -31,7 +32,9 @@ inline constexpr int64_t kSceneSide = 12;
 /// `two blue crosses` and `a green ring above a yellow bar` (`left of`), wherever they stand.
 Captioned draw_scenes(int64_t count, uint64_t seed);
 
+/// Shows on the terminal and in the report what a model says to vectors [N,D]: below each, if it is such a picture.
+void show_captions(Run& run, const ir::Tensor& features, const std::vector<std::string>& said);
 /// Row n as lines of letters that stand for colours; of vectors that are no such pictures nothing.
-std::string show_scene(const ir::Tensor& features, int64_t n);
+std::string scene_as_text(const ir::Tensor& features, int64_t n);
 
 }  // namespace seqc::examples

@@ -70,5 +70,12 @@ TEST_CASE("report: pictures with captions") {
                   "<figcaption>a&lt;b</figcaption>") != std::string::npos);
   CHECK(html.find("<path d=\"M4 2h1v1h-1z\" opacity=\"0.25\"/></svg><figcaption>c</figcaption>") != std::string::npos);
   CHECK_THROWS_WITH(report.pictures(pictures, {"a"}),
-                    "pictures: got f32[2,3,5] and 1 captions, expected [captions, rows, columns]");
+                    "pictures: got f32[2,3,5] and 1 captions, expected [captions, rows, columns] or [..., 3]");
+
+  ir::Tensor coloured(ir::DType::f32, {1, 1, 2, 3});
+  coloured.set_real(0, 1.2);  // the first is red, more cannot be; the second a dark blue
+  coloured.set_real(5, 0.5);
+  const std::string colours = training::Report("r").pictures(coloured, {"d"}).html();
+  CHECK(colours.find("<path d=\"M0 0h1v1h-1z\" fill=\"#ff0000\"/><path d=\"M1 0h1v1h-1z\" fill=\"#000080\"/></svg>") !=
+        std::string::npos);
 }
