@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -115,16 +118,25 @@ bool is_reversal(const Op* op) {
 }
 
 /// A scan that reads and writes only through reversals runs the other way.
-bool absorb_reversals(ScanView scan) {
+bool absorb_reversals(ScanView scan, Remarks* remarks) {
+  const auto left = [&](bool some) {
+    if (some && remarks)
+      remarks->left(scan.op(), "values are turned around in front of it or behind",
+                    "others are read or written forwards");
+    return false;
+  };
   for (int64_t i = 0; i < scan.inputs(); ++i)
-    if (!is_reversal(scan.input(i)->op())) return false;
+    if (!is_reversal(scan.input(i)->op())) return left(i > 0);
   int64_t reversals = scan.inputs();
   for (int64_t i = 0; i < scan.outputs(); ++i) {
     for (const Op* user : scan.output(i)->users())
-      if (!is_reversal(user)) return false;
+      if (!is_reversal(user)) return left(reversals > 0);
     reversals += static_cast<int64_t>(scan.output(i)->users().size());
   }
   if (reversals == 0) return false;
+  if (remarks)
+    remarks->did(scan.op(), "runs the other way and turns nothing around",
+                 fmt::format("all its {} reads and writes are reversals", reversals));
   for (int64_t i = 0; i < scan.inputs(); ++i)
     scan.op()->set_operand(static_cast<size_t>(scan.carries() + i), scan.input(i)->op()->operand(0));
   for (int64_t i = 0; i < scan.outputs(); ++i)
@@ -160,21 +172,21 @@ bool read_final_carries(ScanView scan) {
   return changed;
 }
 
-bool canonicalize_block(Block& block) {
+bool canonicalize_block(Block& block, Remarks* remarks) {
   bool changed = false;
   // Rewrites erase slices around the loops, never the loops.
   std::vector<Op*> loops;
   for (Op* op : block.op_list())
     if (op->code() != Opcode::Kernel && op->region_count() > 0) loops.push_back(op);
   for (Op* op : loops) {
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= canonicalize_block(op->region(i));
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= canonicalize_block(op->region(i), remarks);
     if (op->code() != Opcode::Scan && op->code() != Opcode::Loop) continue;
     changed |= drop_constant_carries(CarryView(op));
     changed |= merge_equal_carries(CarryView(op));
     if (op->code() != Opcode::Scan) continue;
     changed |= drop_constant_inputs(ScanView(op));
     changed |= drop_known_outputs(ScanView(op));
-    changed |= absorb_reversals(ScanView(op));
+    changed |= absorb_reversals(ScanView(op), remarks);
     changed |= read_final_carries(ScanView(op));
   }
   return changed;
@@ -187,6 +199,6 @@ bool canonicalize_block(Block& block) {
 /// Before: hoist-invariants, hoist-projections (which look for outer values and scanned inputs). After: simplify, which
 /// turns gathers of one index into slices. Exact.
 /// Does not fire on: states masked in all but some steps, scans of which only some inputs are reversed.
-bool canonicalize_scans(Function& f, PassContext&) { return canonicalize_block(f.body()); }
+bool canonicalize_scans(Function& f, PassContext& context) { return canonicalize_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

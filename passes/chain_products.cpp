@@ -5,6 +5,7 @@
 #include "ir/builder.h"
 #include "ir/error.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 
 namespace seqc::passes {
 namespace {
@@ -73,7 +74,7 @@ std::vector<Op*> chainable(const Block& block) {
   return contractions;
 }
 
-bool chain_in(Block& block) {
+bool chain_in(Block& block, Remarks* remarks) {
   bool changed = false;
   std::vector<Op*> open;  // those before that nothing goes on from yet
   for (Op* op : chainable(block)) {
@@ -85,6 +86,9 @@ bool chain_in(Block& block) {
                         [](const Term& a, const Term& b) { return a.sum == b.sum && can_drop(b, a); });
     };
     if (const auto before = std::find_if(open.begin(), open.end(), fits); before != open.end() && !here.empty()) {
+      if (remarks)
+        remarks->did(op, "goes on with the sums of the product before it, in the same registers",
+                     "both are added up, and nothing else reads them");
       for (const Term& t : terms(*before)) {
         t.add->result()->replace_all_uses_with(other_term(t));
         t.add->erase();
@@ -146,11 +150,11 @@ bool yields_sums(const Block& block) {
 /// Contractions of a kernel whose results are added up become one sum over the labels of all: each begins with the sums
 /// of the one before, in the same accumulators; where sums are all that a kernel gives, the first begins with what is
 /// added to them from outside. After: form-kernels. Reassociates.
-bool chain_products(Function& f, PassContext&) {
+bool chain_products(Function& f, PassContext& context) {
   bool changed = false;
   walk(f.body(), [&](Op* op) {
     if (op->code() != Opcode::Kernel) return;
-    changed = chain_in(op->region()) || changed;
+    changed = chain_in(op->region(), context.remarks) || changed;
     if (yields_sums(op->region())) changed = begin_with_sums_in(op->region()) || changed;
   });
   return changed;

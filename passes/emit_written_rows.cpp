@@ -5,6 +5,7 @@
 #include "passes/indexed_rows.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -57,13 +58,21 @@ Value* assemble(Builder& b, Value* initial, Value* rows, const IndexedRow& row, 
   return b.concat({front, rows, b.slice_axis(initial, row.axis, end, size - end)}, row.axis);
 }
 
-bool emit(const ScanView& scan, int64_t i) {
+bool emit(const ScanView& scan, int64_t i, Remarks* remarks) {
   Op* scatter = writer_of(scan, i);
   if (!scatter) return false;
   StepNumbers numbers;
   Value* initial = scan.initial(i);
   const auto row = indexed_row(numbers, scan.op(), scatter->operand(1), initial->shape());
-  if (!row || !is_block_of_rows(*row, scan.length(), initial->shape()[row->axis])) return false;
+  if (!row || !is_block_of_rows(*row, scan.length(), initial->shape()[row->axis])) {
+    if (remarks)
+      remarks->left(scatter, "the buffer is carried from step to step",
+                    row ? "the rows that the steps write are not one behind the other, or may leave the buffer"
+                        : "the row that a step writes is not decided by the step's number");
+    return false;
+  }
+  if (remarks)
+    remarks->did(scatter, "the buffer becomes an emitted output", "each step writes one row of it, and none reads any");
 
   Builder inside = Builder::before(scatter);
   Value* update = inside.reshape(scatter->operand(2), row_shape(initial->shape(), row->axis));
@@ -85,13 +94,13 @@ bool emit(const ScanView& scan, int64_t i) {
   return true;
 }
 
-bool emit_block(Block& block) {
+bool emit_block(Block& block, Remarks* remarks) {
   bool changed = false;
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= emit_block(op->region(i));
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= emit_block(op->region(i), remarks);
     if (op->code() != Opcode::Scan || binds_dims(op->region())) continue;
-    for (int64_t i = ScanView(op).carries(); i-- > 0;) changed |= emit(ScanView(op), i);
+    for (int64_t i = ScanView(op).carries(); i-- > 0;) changed |= emit(ScanView(op), i, remarks);
   }
   return changed;
 }
@@ -104,6 +113,6 @@ bool emit_block(Block& block) {
 /// Before: canonicalize-scans (rows written backwards). After: replace-counters. Exact: nothing is computed.
 /// Does not fire on: sums into rows, buffers that the body reads, rows written twice or with gaps between, indices that
 /// may leave the buffer or that the data decides, scans that bind dims.
-bool emit_written_rows(Function& f, PassContext&) { return emit_block(f.body()); }
+bool emit_written_rows(Function& f, PassContext& context) { return emit_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

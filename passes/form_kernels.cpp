@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "ir/named_dims.h"
 #include "passes/kernel_classes.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 
 namespace seqc::passes {
 namespace {
@@ -67,8 +70,8 @@ struct Group {
 /// Forms the kernels of one block; its regions are done already.
 class BlockFormer {
  public:
-  BlockFormer(Block& block, const std::map<std::string, Op*>& binders)
-      : block_(block), binders_(binders), ops_(block.op_list()) {
+  BlockFormer(Block& block, const std::map<std::string, Op*>& binders, Remarks* remarks)
+      : block_(block), binders_(binders), remarks_(in_loop(block) ? remarks : nullptr), ops_(block.op_list()) {
     for (size_t i = 0; i < ops_.size(); ++i) position_[ops_[i]] = i;
   }
 
@@ -85,6 +88,12 @@ class BlockFormer {
 
  private:
   bool is_here(const Value* value) const { return value->op() && value->op()->parent() == &block_; }
+
+  /// Only what is repeated is worth a word.
+  static bool in_loop(const Block& block) {
+    const Op* parent = block.parent_op();
+    return parent && (parent->code() == Opcode::Scan || parent->code() == Opcode::Loop);
+  }
 
   // --- what is computed again in each reader instead of being stored --------------------------------------------
 
@@ -146,9 +155,14 @@ class BlockFormer {
     if (kernel_role == KernelRole::Control || kernel_role == KernelRole::View || inlined_.count(op)) return;
     if (kernel_role == KernelRole::Point) {
       std::optional<size_t> home;
+      std::string why_not;  // of the last kernel that it could have become a part of
       for (const Value* operand : op->operands()) {
         const auto candidate = group_computing(operand);
-        if (!candidate || !can_join(op, *candidate)) continue;
+        if (!candidate) continue;
+        if (const std::string reason = why_apart(op, *candidate); !reason.empty()) {
+          why_not = reason;
+          continue;
+        }
         if (!home)
           home = candidate;
         else if (*home != *candidate)
@@ -159,6 +173,9 @@ class BlockFormer {
         group_of_[op] = *home;
         return;
       }
+      if (remarks_ && !why_not.empty()) remarks_->left(op, "begins a kernel of its own", why_not);
+    } else if (remarks_) {
+      tell_root(op);
     }
     group_of_[op] = groups_.size();
     groups_.push_back(
@@ -171,18 +188,35 @@ class BlockFormer {
     return it == group_of_.end() ? std::nullopt : std::optional(it->second);
   }
 
-  bool can_join(const Op* op, size_t index) const {
+  /// A product, reduction, ... that reads all of what another kernel of the step computes.
+  void tell_root(const Op* op) {
+    for (const Value* operand : op->operands())
+      if (group_computing(operand)) {
+        remarks_->left(op, "begins a kernel of its own",
+                       fmt::format("each of its results needs many elements of {}, which must all be there",
+                                   short_text(*operand)));
+        return;
+      }
+  }
+
+  /// Why an op cannot be part of a group that computes one of its operands; empty if it can.
+  std::string why_apart(const Op* op, size_t index) const {
     const Group& group = groups_[index];
-    if (group.kind == KernelKind::Move || group.domain != op->result()->shape()) return false;
+    if (group.kind == KernelKind::Move) return "the kernel before it moves data and computes nothing";
+    if (group.domain != op->result()->shape())
+      return fmt::format("its shape {} is not the {} of the kernel before it", ir::str(op->result()->shape()),
+                         ir::str(group.domain));
     for (const Value* operand : op->operands()) {
-      if (group.kind != KernelKind::Map && needs_general_access(operand)) return false;
+      if (group.kind != KernelKind::Map && needs_general_access(operand))
+        return fmt::format("it reads {} at addresses that the data decide", short_text(*operand));
       if (group_computing(operand) == index) {
-        if (operand->shape() != group.domain) return false;
+        if (operand->shape() != group.domain)
+          return fmt::format("it reads {}, of another shape than the kernel that computes it", short_text(*operand));
       } else if (depends_on(operand, index)) {
-        return false;
+        return fmt::format("it also needs {}, which another kernel makes of this one's results", short_text(*operand));
       }
     }
-    return true;
+    return "";
   }
 
   /// Whether two groups of contractions can share a walk over the columns: blocks of one width, none reads another's.
@@ -206,15 +240,24 @@ class BlockFormer {
   size_t merge(size_t a, size_t b) {
     Group &into = groups_[a], &from = groups_[b];
     const bool both = into.kind != KernelKind::Map && from.kind != KernelKind::Map;
-    if (both && !can_share_columns(a, b)) return a;
+    if (both && !can_share_columns(a, b)) {
+      tell_apart(b, "both are more than elementwise, and their columns do not fit");
+      return a;
+    }
     const auto general = [&](const Group& group) {
       return std::any_of(group.members.begin(), group.members.end(), [&](const Op* op) {
         return std::any_of(op->operands().begin(), op->operands().end(),
                            [&](const Value* value) { return needs_general_access(value); });
       });
     };
-    if ((into.kind != KernelKind::Map && general(from)) || (from.kind != KernelKind::Map && general(into))) return a;
-    if (reaches_through_others(a, b) || reaches_through_others(b, a)) return a;
+    if ((into.kind != KernelKind::Map && general(from)) || (from.kind != KernelKind::Map && general(into))) {
+      tell_apart(b, "one reads at addresses that the data decide");
+      return a;
+    }
+    if (reaches_through_others(a, b) || reaches_through_others(b, a)) {
+      tell_apart(b, "a third kernel has to run between them");
+      return a;
+    }
     if (from.kind != KernelKind::Map) into.kind = from.kind;
     for (Op* op : from.members) group_of_[op] = a;
     into.members.insert(into.members.end(), from.members.begin(), from.members.end());
@@ -223,6 +266,11 @@ class BlockFormer {
     from.members.clear();
     from.dead = true;
     return a;
+  }
+
+  /// Of two groups that one op reads.
+  void tell_apart(size_t index, const char* why) {
+    if (remarks_) remarks_->left(groups_[index].members.front(), "is no part of the kernel that reads it", why);
   }
 
   // --- dependencies -------------------------------------------------------------------------------------------------
@@ -363,6 +411,7 @@ class BlockFormer {
 
   Block& block_;
   const std::map<std::string, Op*>& binders_;
+  Remarks* const remarks_;
   std::vector<Op*> ops_;
   std::map<const Op*, size_t> position_;
   std::set<Op*> inlined_;
@@ -439,14 +488,14 @@ void copy_first_states(Op* scan) {
   for (const KeptState& state : kept_states(*scan)) scan->set_operand(state.carry, b.copy(scan->operand(state.carry)));
 }
 
-void form(Block& block, const std::map<std::string, Op*>& binders, bool& changed) {
+void form(Block& block, const std::map<std::string, Op*>& binders, Remarks* remarks, bool& changed) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
     if (op->code() == Opcode::Scan) copy_first_states(op);
-    for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), binders, changed);
+    for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), binders, remarks, changed);
   }
   legalize_terminator(block);
-  changed = BlockFormer(block, binders).run() || changed;
+  changed = BlockFormer(block, binders, remarks).run() || changed;
 }
 
 }  // namespace
@@ -454,9 +503,9 @@ void form(Block& block, const std::map<std::string, Op*>& binders, bool& changed
 /// Groups ops into kernels: a contraction, reduction or window with the elementwise ops that follow it as its epilogue,
 /// or elementwise ops of one shape; data movement that a reader can do in its addressing is folded into the reader.
 /// After: everything else. Exact. Does not fire on: views (reshapes, contiguous slices), control flow.
-bool form_kernels(Function& f, PassContext&) {
+bool form_kernels(Function& f, PassContext& context) {
   bool changed = false;
-  form(f.body(), dim_binders(f), changed);
+  form(f.body(), dim_binders(f), context.remarks, changed);
   return changed;
 }
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -5,6 +7,7 @@
 #include <unordered_set>
 
 #include "passes/pass.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -61,15 +64,22 @@ class Phases {
 /// Contractions of one block that differ in their weights only, and that are parts of sums of one phase, in order.
 using Group = std::vector<Op*>;
 
-std::vector<Group> find_groups(const Block& block) {
-  using Key = std::tuple<const Value*, std::string, std::string, DType, int>;
+/// What contractions that are joined have in common: left operand, labels, types of results and weights, phase.
+using Key = std::tuple<const Value*, std::string, std::string, DType, int>;
+
+bool is_candidate(const Op* op) { return op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0; }
+
+Key key_of(const Op* op, const Phases& phases) {
+  return {op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str(),
+          op->operand(1)->dtype(), phases.of_sum(op->result())};
+}
+
+std::vector<Group> find_groups(const Block& block, const Phases& phases) {
   std::map<Key, size_t> index;  // only looked up, never walked: its order depends on addresses
   std::vector<Group> groups;
-  const Phases phases(block);
   for (const auto& op : block.ops()) {
-    if (op->code() != Opcode::Contract || op->as<ContractAttr>().lanes != 0) continue;
-    Key key{op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str(),
-            op->operand(1)->dtype(), phases.of_sum(op->result())};
+    if (!is_candidate(op.get())) continue;
+    Key key = key_of(op.get(), phases);
     const auto [it, inserted] = index.try_emplace(std::move(key), groups.size());
     if (inserted) groups.emplace_back();
     groups[it->second].push_back(op.get());
@@ -151,19 +161,67 @@ std::vector<Group> split(const Group& group, size_t limit) {
   return result;
 }
 
-bool fuse_block(Block& block, size_t limit) {
+/// Why no other contraction of the block is joined with this one.
+std::string why_alone(const Op* op, const Phases& phases) {
+  const Key own = key_of(op, phases);
+  std::string reason = fmt::format("no other product of the block reads {}", short_text(*op->operand(0)));
+  for (const auto& other : op->parent()->ops()) {
+    if (other.get() == op || !is_candidate(other.get()) || other->operand(0) != op->operand(0)) continue;
+    const Key key = key_of(other.get(), phases);
+    if (std::get<1>(key) != std::get<1>(own) || std::get<2>(key) != std::get<2>(own))
+      reason = fmt::format("the other product of {} gives {}, this one {}", short_text(*op->operand(0)),
+                           other->result()->type().str(), op->result()->type().str());
+    else if (std::get<3>(key) != std::get<3>(own))
+      reason = "the weights of the other products of its operand have another element type";
+    else
+      reason = fmt::format(
+          "the other product of {} is added to another sum, which needs {} product(s) before it, this one {}",
+          short_text(*op->operand(0)), std::get<4>(key) - 1, std::get<4>(own) - 1);
+  }
+  return reason;
+}
+
+/// Tells of the products of a block that have no group.
+void tell_alone(const Block& block, const std::vector<Group>& groups, const Phases& phases, Remarks& remarks) {
+  std::unordered_set<const Op*> grouped;
+  for (const Group& group : groups) grouped.insert(group.begin(), group.end());
+  for (const auto& op : block.ops())
+    if (is_candidate(op.get()) && !grouped.contains(op.get()) && op->result_count() == 1)
+      remarks.left(op.get(), "is a product of its own", why_alone(op.get(), phases));
+}
+
+bool fuse_block(Block& block, size_t limit, Remarks* remarks) {
   bool changed = false;
   for (const auto& op : block.ops())
     for (size_t i = 0; op->code() != Opcode::Kernel && i < op->region_count(); ++i)
-      changed |= fuse_block(op->region(i), limit);
-  const auto groups = find_groups(block);
+      changed |= fuse_block(op->region(i), limit, remarks);
+  const Phases phases(block);
+  const auto groups = find_groups(block, phases);
+  if (remarks) tell_alone(block, groups, phases, *remarks);
   if (groups.empty()) return changed;
   Gatherer gatherer(block);
   for (const Group& candidates : groups) {
     for (Group part : split(candidates, limit)) {
       Op* first = part.front();
-      std::erase_if(part, [&](const Op* op) { return op != first && !gatherer.gather(op, first); });
+      std::erase_if(part, [&](const Op* op) {
+        if (op == first || gatherer.gather(op, first)) return false;
+        if (remarks)
+          remarks->left(op, "is a product of its own",
+                        "its weights depend on the first product of the same operand, or on a region");
+        return true;
+      });
       if (part.size() < 2) continue;
+      if (remarks) {
+        const std::string of_all =
+            part.size() == candidates.size()
+                ? ""
+                : fmt::format(
+                      " of {}; a group has at most {} results, so that the sums of two rows stay "
+                      "in registers",
+                      candidates.size(), limit);
+        remarks->did(first, fmt::format("{} products become one", part.size()),
+                     fmt::format("all read {} and differ in their weights{}", short_text(*first->operand(0)), of_all));
+      }
       fuse(part, gatherer);
       changed = true;
     }
@@ -181,7 +239,7 @@ bool fuse_block(Block& block, size_t limit) {
 /// results than leave registers for accumulators of two rows (they form several groups), packed contractions, kernels.
 bool fuse_gates(Function& f, PassContext& context) {
   const auto limit = static_cast<size_t>(std::clamp<int64_t>((context.vector_registers - 4) / 2, 2, 8));
-  return fuse_block(f.body(), limit);
+  return fuse_block(f.body(), limit, context.remarks);
 }
 
 }  // namespace seqc::passes

@@ -4,6 +4,7 @@
 
 #include "ir/named_dims.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -79,7 +80,7 @@ bool uses_any(const Op* op, const std::set<std::string>& names) {
 }
 
 /// Moves what `body` need not repeat in front of `loop`.
-bool hoist_out_of(Block& body, Op* loop) {
+bool hoist_out_of(Block& body, Op* loop, Remarks* remarks) {
   const bool runs = runs_at_least_once(loop);
   const std::set<std::string> bound = dims_bound_in(body);
   // An op is invariant when all it reads is defined outside or invariant itself.
@@ -87,7 +88,7 @@ bool hoist_out_of(Block& body, Op* loop) {
   std::vector<Op*> candidates;
   for (Op* op : body.op_list()) {
     if (is_terminator(op) || op->code() == Opcode::Kernel || op->code() == Opcode::BindDim) continue;
-    bool stays = (!runs && reads_on_trust(op)) || uses_any(op, bound);
+    bool stays = uses_any(op, bound);
     for_each_operand(op, [&](const Value* value) {
       if (stays || value->is_constant() || !is_defined_inside(value, body)) return;
       for (size_t i = 0; i < op->region_count(); ++i)
@@ -95,6 +96,12 @@ bool hoist_out_of(Block& body, Op* loop) {
       stays = !value->op() || !invariant.contains(value->op());
     });
     if (stays) continue;
+    if (!runs && reads_on_trust(op)) {
+      if (remarks)
+        remarks->left(op, "stays in the loop, though every step repeats it",
+                      "it reads an element that is only known to be there when the loop runs at all");
+      continue;
+    }
     invariant.insert(op);
     candidates.push_back(op);
   }
@@ -109,6 +116,7 @@ bool hoist_out_of(Block& body, Op* loop) {
   bool changed = false;
   for (Op* op : candidates) {
     if (!moving.contains(op)) continue;
+    if (remarks) remarks->did(op, "leaves the loop", "every step computes the same");
     op->move_before(loop);
     changed = true;
   }
@@ -116,13 +124,13 @@ bool hoist_out_of(Block& body, Op* loop) {
 }
 
 /// Innermost loops first, so that an op may leave several.
-bool hoist_block(Block& block) {
+bool hoist_block(Block& block, Remarks* remarks) {
   bool changed = false;
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
     for (size_t i = 0; i < op->region_count(); ++i) {
-      changed |= hoist_block(op->region(i));
-      if (op->code() != Opcode::If) changed |= hoist_out_of(op->region(i), op);
+      changed |= hoist_block(op->region(i), remarks);
+      if (op->code() != Opcode::If) changed |= hoist_out_of(op->region(i), op, remarks);
     }
   }
   return changed;
@@ -134,6 +142,6 @@ bool hoist_block(Block& block) {
 /// Before: hoist-projections. After: canonicalize-scans, which turns constant carries and inputs into outer values.
 /// Exact. Does not fire on: reads that are only known to be in bounds when the loop runs, regions of `if` (they may never run), broadcasts and iotas read in the loop only (they would
 /// take memory and save nothing), kernels.
-bool hoist_invariants(Function& f, PassContext&) { return hoist_block(f.body()); }
+bool hoist_invariants(Function& f, PassContext& context) { return hoist_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
 #include <vector>
@@ -6,24 +8,36 @@
 #include "passes/lift.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
+#include "passes/rewrite.h"
 
 namespace seqc::passes {
 namespace {
 
 using namespace ir;
 
-/// True if each step has rows enough for the tiles of a matrix product, and weights that stay in cache from step to step:
-/// then the product gains nothing outside, while its results would go through memory.
-bool fills_tiles(const Op& contract) {
-  constexpr int64_t kRows = 4, kWeights = 1 << 20;
+/// A product of a step: its rows, and the elements of its weights.
+struct StepProduct {
+  Dim rows = 1, weights = 1;
+  bool shares_weights = true;  ///< all rows have the same
+
+  /// True if each step has rows enough for the tiles of a matrix product, and weights that stay in cache from step to
+  /// step: then the product gains nothing outside, while its results would go through memory.
+  bool fills_tiles() const {
+    constexpr int64_t kRows = 4, kWeights = 1 << 20;
+    return shares_weights && rows.is_constant() && rows.constant() >= kRows && weights.is_constant() &&
+           weights.constant() <= kWeights;
+  }
+};
+
+StepProduct step_product(const Op& contract) {
   const ContractSpec spec = parse_contract_spec(contract.as<ContractAttr>().spec);
-  if (!spec.batch.empty()) return false;
-  Dim rows(1), weights(1);
+  StepProduct product{.shares_weights = spec.batch.empty()};
   for (size_t i = 0; i < spec.out.size(); ++i)
-    if (spec.rows.find(spec.out[i]) != std::string::npos) rows = rows * contract.result()->shape()[i];
-  for (const Dim& dim : contract.operand(1)->shape()) weights = weights * dim;
-  weights = weights * Dim(static_cast<int64_t>(contract.result_count()));
-  return rows.is_constant() && rows.constant() >= kRows && weights.is_constant() && weights.constant() <= kWeights;
+    if (spec.rows.find(spec.out[i]) != std::string::npos) product.rows = product.rows * contract.result()->shape()[i];
+  for (const Dim& dim : contract.operand(1)->shape()) product.weights = product.weights * dim;
+  product.weights = product.weights * Dim(static_cast<int64_t>(contract.result_count()));
+  return product;
 }
 
 /// Which ops of a scan's body leave it.
@@ -53,7 +67,54 @@ class Plan {
 
   const std::vector<Op*>& ops() const { return ops_; }
 
+  /// Tells of every product of the body, before it changes.
+  void tell(Remarks& remarks) const {
+    for (const Op* op : body_.op_list()) {
+      if (op->code() != Opcode::Contract) continue;
+      if (std::find(ops_.begin(), ops_.end(), op) != ops_.end())
+        remarks.did(op, "leaves the scan as one product over all steps", "it depends on the step's inputs alone");
+      else
+        remarks.left(op, "stays in the scan", why_not(op));
+    }
+  }
+
  private:
+  std::string why_not(const Op* op) const {
+    for (const Value* operand : op->operands()) {
+      if (by_input_.contains(operand) || operand->is_constant() || !is_defined_inside(operand, body_)) continue;
+      if (const Value* carry = carry_behind(operand))
+        return fmt::format("it depends on what the scan carries, {}", short_text(*carry));
+      return fmt::format("\"{}\" in front of it cannot be written for all steps at once", short_text(*operand->op()));
+    }
+    const auto varies = [&](const Value* value) { return by_input_.contains(value); };
+    if (std::none_of(op->operands().begin(), op->operands().end(), varies)) return "it is the same in every step";
+    if (!Lifter::can_lift(op, varies)) return "both of its sides differ from step to step, or are packed";
+    const StepProduct product = step_product(*op);
+    if (product.fills_tiles())
+      return fmt::format(
+          "{} rows a step fill the register tiles, and its {} weights stay in cache from step to step; "
+          "outside, its results would go through memory",
+          product.rows.str(), product.weights.str());
+    return "it is part of a region";
+  }
+
+  /// The first carry that a value of the body depends on; null if there is none.
+  const Value* carry_behind(const Value* value) const {
+    std::unordered_set<const Value*> seen;
+    std::vector<const Value*> open = {value};
+    while (!open.empty()) {
+      const Value* here = open.back();
+      open.pop_back();
+      if (here->is_constant() || !is_defined_inside(here, body_) || !seen.insert(here).second) continue;
+      if (!here->op()) {
+        if (!by_input_.contains(here)) return here;
+        continue;
+      }
+      for_each_operand(here->op(), [&](const Value* operand) { open.push_back(operand); });
+    }
+    return nullptr;
+  }
+
   bool depends_on_inputs_only(const Op* op) {
     if (is_terminator(op) || op->region_count() > 0 || op->result_count() == 0) return false;
     bool varies = false;
@@ -70,7 +131,7 @@ class Plan {
   /// would have to be stored for all steps.
   bool is_worth(const Op* op) {
     if (op->code() == Opcode::Contract) {
-      if (fills_tiles(*op)) return false;
+      if (step_product(*op).fills_tiles()) return false;
       for (size_t i = 0; i < op->result_count(); ++i) projected_.insert(op->result(i));
       return true;
     }
@@ -111,14 +172,19 @@ void reconnect(ScanView scan, const Lifter& lifter, const std::vector<Op*>& left
   for (auto op = left.rbegin(); op != left.rend(); ++op) (*op)->erase();
 }
 
-bool hoist_block(Block& block) {
+bool hoist_block(Block& block, Remarks* remarks) {
   bool changed = false;
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= hoist_block(op->region(i));
-    if (op->code() != Opcode::Scan || binds_dims(op->region())) continue;
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= hoist_block(op->region(i), remarks);
+    if (op->code() != Opcode::Scan) continue;
+    if (binds_dims(op->region())) {
+      if (remarks) remarks->left(op, "its products stay in it", "sizes in its body differ from step to step");
+      continue;
+    }
     const ScanView scan(op);
     const Plan plan(scan);
+    if (remarks) plan.tell(*remarks);
     if (plan.ops().empty()) continue;
     Lifter lifter(scan.length(), Builder::before(op));
     for (int64_t i = 0; i < scan.inputs(); ++i) lifter.set(scan.step_input(i), scan.input(i));
@@ -134,9 +200,9 @@ bool hoist_block(Block& block) {
 /// Moves what depends only on the step's input out of a scan, so that it becomes one product over all steps.
 ///   scan x: contract "ni,ji->nj" x[t] w + b    becomes    contract "tni,ji->tnj" x w + b, scanned
 /// Before: fuse-gates. After: hoist-invariants. Exact: reassociates nothing.
-/// Does not fire on: products of several rows a step with weights of up to 4 MiB (see fills_tiles), carried operands,
+/// Does not fire on: products of several rows a step with weights of up to 4 MiB (see StepProduct), carried operands,
 /// nested regions, scans without a contraction on their inputs (cheap arithmetic alone stays, as its results for all
 /// steps would go through memory), scans that bind dims (their sizes differ by step).
-bool hoist_projections(Function& f, PassContext&) { return hoist_block(f.body()); }
+bool hoist_projections(Function& f, PassContext& context) { return hoist_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

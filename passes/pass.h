@@ -15,6 +15,8 @@
 
 namespace seqc::passes {
 
+class Remarks;
+
 /// How constant weights of contractions are kept: as they are, in 16-bit floats, or in 8-bit integers with an f32 scale
 /// for each column.
 enum class WeightFormat { F32, F16, BF16, I8 };
@@ -34,6 +36,8 @@ struct PassContext {
   int64_t max_saved_bytes = -1;
   /// Sizes to reckon with for named dims where max_saved_bytes asks for numbers.
   std::map<std::string, int64_t> expected_dims = {};
+  /// Where passes say what they did and what not, and why; null: nowhere. No pass does anything else for it.
+  Remarks* remarks = nullptr;
 };
 
 /// True if the function changed.
@@ -70,6 +74,8 @@ struct PipelineOptions {
   std::ostream* print_to = nullptr;  ///< where print_after prints
   std::string dump_dir;              ///< if set, each stage is saved as NN-pass.seq in it
   bool verify = true;                ///< after each pass
+  /// Told of each pass that ran, with the function as it left it.
+  std::function<void(const PassTiming&, const ir::Function&)> after_pass = {};
 };
 
 /// Runs `pass_names` in order. Throws Error(BadInput) for an unknown name, Error(Internal) naming the pass that broke

@@ -9,6 +9,7 @@
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 #include "passes/replay.h"
 
 namespace seqc::passes {
@@ -107,12 +108,15 @@ class Driver {
     show("import", true);
     for (size_t i = 0; i < names_.size(); ++i) {
       if (options_.disabled.contains(names_[i])) continue;
+      if (context_.remarks) context_.remarks->observe(function_, names_[i]);
       const auto start = std::chrono::steady_clock::now();
       const bool changed = run_checked(i);
       const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
       timings.push_back({names_[i], time.count(), changed});
       show(names_[i], changed);
+      if (options_.after_pass) options_.after_pass(timings.back(), function_);
     }
+    if (context_.remarks) context_.remarks->observe(function_, "");
     return timings;
   }
 

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <unordered_set>
 #include <vector>
 
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -77,13 +80,17 @@ bool is_largest_sum(const Op* op, const Dependence& dependence) {
   return users.size() != 1 || !is_sum(users[0]) || !continues(op->result(), users[0], dependence);
 }
 
-bool regroup(Op* op, const Dependence& dependence) {
+bool regroup(Op* op, const Dependence& dependence, Remarks* remarks) {
   std::vector<Value*> terms;
   std::vector<Op*> sums;
   collect(op, dependence, terms, sums);
   std::vector<Value*> leaving, staying;
   for (Value* term : terms) (dependence.leaves(term) ? leaving : staying).push_back(term);
   if (leaving.size() < 2) return false;
+  if (remarks)
+    remarks->did(
+        op, "adds up first what can leave the scan",
+        fmt::format("{} of its {} terms do not depend on what the scan carries", leaving.size(), terms.size()));
   terms = leaving;
   terms.insert(terms.end(), staying.begin(), staying.end());
   Builder b = Builder::before(op);
@@ -94,19 +101,19 @@ bool regroup(Op* op, const Dependence& dependence) {
   return true;
 }
 
-bool regroup_block(Block& block) {
+bool regroup_block(Block& block, Remarks* remarks) {
   bool changed = false;
   const auto ops = block.op_list();
   for (const Op* op : ops)
     for (size_t i = 0; op->code() != Opcode::Kernel && i < op->region_count(); ++i)
-      changed |= regroup_block(op->region(i));
+      changed |= regroup_block(op->region(i), remarks);
   if (!block.parent_op() || block.parent_op()->code() != Opcode::Scan) return changed;
   Dependence dependence(block);
   for (const Op* op : ops) dependence.look_at(op);
   std::vector<Op*> sums;
   for (Op* op : ops)
     if (is_largest_sum(op, dependence)) sums.push_back(op);
-  for (Op* op : sums) changed |= regroup(op, dependence);
+  for (Op* op : sums) changed |= regroup(op, dependence, remarks);
   return changed;
 }
 
@@ -117,6 +124,6 @@ bool regroup_block(Block& block) {
 /// Before: hoist-invariants, hoist-projections. After: split-gates, which brings sums to each gate.
 /// Reassociates. Does not fire on: sums with fewer than two terms that could leave the scan, terms that cost nothing
 /// where they are (cheap functions of the inputs), integers.
-bool regroup_sums(Function& f, PassContext&) { return regroup_block(f.body()); }
+bool regroup_sums(Function& f, PassContext& context) { return regroup_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

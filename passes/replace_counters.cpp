@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include "ir/named_dims.h"
 #include "ir/step_numbers.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -25,13 +28,16 @@ Value* step_number(ScanView scan) {
   return scan.add_input(b.iota(scan.length()));
 }
 
-bool replace(ScanView scan, int64_t i) {
+bool replace(ScanView scan, int64_t i, Remarks* remarks) {
   Value* argument = scan.argument(i);
   if (!is_integer(argument->dtype())) return false;
   StepNumbers numbers;
   const auto e = numbers.expression(argument);
   const auto line = e ? numbers.line(*e, scan.op()) : std::nullopt;
   if (!line || line->stride == 0) return false;
+  if (remarks)
+    remarks->did(scan.op(), fmt::format("computes {} from the step's number", short_text(*argument)),
+                 fmt::format("it grows by {} at each step", line->stride));
   // The value after the last step is the one that a further step would find.
   const Dim after = scan.reverse() ? line->start - Dim(line->stride) : line->start + Dim(line->stride) * scan.length();
   Builder outside = Builder::before(scan.op());
@@ -49,13 +55,13 @@ bool replace(ScanView scan, int64_t i) {
   return true;
 }
 
-bool replace_block(Block& block) {
+bool replace_block(Block& block, Remarks* remarks) {
   bool changed = false;
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= replace_block(op->region(i));
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= replace_block(op->region(i), remarks);
     if (op->code() != Opcode::Scan || binds_dims(op->region())) continue;
-    for (int64_t i = ScanView(op).carries(); i-- > 0;) changed |= replace(ScanView(op), i);
+    for (int64_t i = ScanView(op).carries(); i-- > 0;) changed |= replace(ScanView(op), i, remarks);
   }
   return changed;
 }
@@ -67,6 +73,6 @@ bool replace_block(Block& block) {
 /// Before: scan-indexed-reads, which looks for indices made of step numbers. Exact: integers.
 /// Does not fire on: floats, steps that the data decides, counters of more than one element, loops that are no scans, scans
 /// that bind dims.
-bool replace_counters(Function& f, PassContext&) { return replace_block(f.body()); }
+bool replace_counters(Function& f, PassContext& context) { return replace_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

@@ -4,6 +4,7 @@
 #include "passes/indexed_rows.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -59,13 +60,16 @@ Value* rows_of(const Read& read) {
 /// Before: canonicalize-scans, which turns a scan whose rows all come and go backwards around. After: replace-counters.
 /// Exact. Does not fire on: indices that may leave the tensor (gather clamps them), indices that the data decides, rows
 /// of values computed in the loop, several rows a step, loops that are no scans, scans that bind dims.
-bool scan_indexed_reads(Function& f, PassContext&) {
+bool scan_indexed_reads(Function& f, PassContext& context) {
   StepNumbers numbers;
   std::vector<Read> reads;
   walk(f.body(), [&](Op* op) {
     if (const auto read = find_read(op, numbers)) reads.push_back(*read);
   });
   for (const Read& read : reads) {
+    if (context.remarks)
+      context.remarks->did(read.op, "becomes a scanned input",
+                           "it reads one row a step of an outer value, at an index that the step's number decides");
     Value* row = ScanView(read.scan).add_input(rows_of(read));
     row->set_name(read.op->result()->name());
     Builder b = Builder::before(read.op);

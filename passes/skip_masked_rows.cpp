@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -6,6 +8,7 @@
 #include "passes/lift.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 
 namespace seqc::passes {
 namespace {
@@ -125,7 +128,7 @@ std::vector<Value*> masks_of(const Block& body) {
   return masks;
 }
 
-bool skip_in(ScanView scan, Value* mask) {
+bool skip_in(ScanView scan, Value* mask, Remarks* remarks) {
   Demand demand(scan, mask);
   std::vector<int64_t> inputs;
   for (int64_t i = 0; i < scan.inputs(); ++i) {
@@ -146,9 +149,21 @@ bool skip_in(ScanView scan, Value* mask) {
     for (size_t i = 0; i < op->result_count(); ++i) feeds = feeds || demand.feeds_contraction(op->result(i));
   }
   if (!feeds) inner.clear();
-  if (inputs.empty() && inner.empty()) return false;
+  const auto left = [&](const char* why) {
+    if (remarks)
+      remarks->left(scan.op(), fmt::format("rows that the mask {} drops are computed", short_text(*mask)), why);
+    return false;
+  };
+  if (inputs.empty() && inner.empty())
+    return left(
+        "no product whose rows are only read where the mask holds would save enough: what it makes is read elsewhere, "
+        "or it ends the kernel of all products");
   Value* all = mask_of_all_steps(scan, mask);
-  if (!all) return false;
+  if (!all) return left("the mask depends on the scan's state, or is the same in all steps");
+  if (remarks)
+    remarks->did(scan.op(), fmt::format("products skip the rows that the mask {} drops", short_text(*mask)),
+                 fmt::format("{} product(s) of all steps and {} of a step are only read where it holds", inputs.size(),
+                             inner.size()));
   Builder before = Builder::before(scan.op());
   for (const int64_t i : inputs)
     scan.op()->set_operand(static_cast<size_t>(scan.carries() + i), masked_value(before, all, scan.input(i)));
@@ -171,14 +186,14 @@ bool skip_in(ScanView scan, Value* mask) {
   return true;
 }
 
-bool skip_block(Block& block) {
+bool skip_block(Block& block, Remarks* remarks) {
   bool changed = false;
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= skip_block(op->region(i));
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= skip_block(op->region(i), remarks);
     if (op->code() != Opcode::Scan) continue;
     for (Value* mask : masks_of(op->region()))
-      if (skip_in(ScanView(op), mask)) {
+      if (skip_in(ScanView(op), mask, remarks)) {
         changed = true;
         break;
       }
@@ -193,6 +208,6 @@ bool skip_block(Block& block) {
 ///   p = contract x w; scan p: y = select m, f(p), old    becomes    p = select all m, contract x w, 0; scan p: ...
 /// After: hoist-projections. Exact: what changes is not looked at.
 /// Does not fire on: masks that depend on the scan's state, results that others read, or that leave their row.
-bool skip_masked_rows(Function& f, PassContext&) { return skip_block(f.body()); }
+bool skip_masked_rows(Function& f, PassContext& context) { return skip_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

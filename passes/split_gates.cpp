@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
 #include "passes/pass.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -89,10 +92,33 @@ Value* cut_op(const Op* op, const Cut& cut, const Dim& start, Builder& b) {
   return b.emit(op->code(), std::move(operands), op->attr());
 }
 
-bool split(Op* op) {
+/// Tells of a product that is cut, but not as this pass can make parts of.
+void tell_whole(const Op* op, Remarks& remarks) {
+  const auto& users = op->result()->users();
+  const auto cuts =
+      std::count_if(users.begin(), users.end(), [](const Op* user) { return user->code() == Opcode::Slice; });
+  if (op->code() != Opcode::Contract || cuts == 0) return;
+  remarks.left(op, "its columns stay one product",
+               std::ssize(users) > cuts
+                   ? fmt::format("\"{}\" reads it as a whole",
+                                 (*std::find_if(users.begin(), users.end(),
+                                                [](const Op* user) { return user->code() != Opcode::Slice; }))
+                                     ->info()
+                                     .mnemonic)
+                   : fmt::format("its {} slices are no equal parts of its columns", cuts));
+}
+
+bool split(Op* op, Remarks* remarks) {
   Cut cut{};
-  if (op->result_count() != 1 || !find_cut(op->result(), cut)) return false;
-  if (!leads_to_contraction(op->result(), static_cast<int64_t>(cut.axis))) return false;
+  if (op->result_count() != 1) return false;
+  if (!find_cut(op->result(), cut) || !leads_to_contraction(op->result(), static_cast<int64_t>(cut.axis))) {
+    if (remarks) tell_whole(op, *remarks);
+    return false;
+  }
+  if (remarks)
+    remarks->did(op, "is cut into one for each part that is read",
+                 fmt::format("{} slices of {} along axis {} read it, nothing reads it as a whole", cut.slices.size(),
+                             cut.size.str(), cut.axis));
   Builder b = Builder::before(op);
   std::map<Dim, Value*> parts;
   for (Op* slice : cut.slices) {
@@ -105,14 +131,14 @@ bool split(Op* op) {
   return true;
 }
 
-bool split_block(Block& block) {
+bool split_block(Block& block, Remarks* remarks) {
   bool changed = false;
   const auto ops = block.op_list();
   // Backwards: the parts of a sum cut its terms, which come earlier. Slices vanish behind the walk only.
   for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
     if ((*op)->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < (*op)->region_count(); ++i) changed |= split_block((*op)->region(i));
-    changed |= split(*op);
+    for (size_t i = 0; i < (*op)->region_count(); ++i) changed |= split_block((*op)->region(i), remarks);
+    changed |= split(*op, remarks);
   }
   return changed;
 }
@@ -125,6 +151,6 @@ bool split_block(Block& block) {
 /// Before: hoist-projections, fuse-gates (which joins the parts, gate beside gate). After: simplify, which turns splits
 /// and gathers into slices. Exact: no sum changes. Does not fire on: products that anything reads as a whole (a
 /// normalisation, an output), unequal parts, cuts along rows, slices without a contraction behind them.
-bool split_gates(Function& f, PassContext&) { return split_block(f.body()); }
+bool split_gates(Function& f, PassContext& context) { return split_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

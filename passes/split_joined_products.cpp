@@ -4,6 +4,7 @@
 
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -28,7 +29,7 @@ std::vector<Run> runs_of(const Op* concat, const std::unordered_set<const Value*
 }
 
 /// Puts the sum of the parts' products in place of the product `op`; null if it is none that can be cut.
-Value* split(Op* op, const std::unordered_set<const Value*>& carried) {
+Value* split(Op* op, const std::unordered_set<const Value*>& carried, Remarks* remarks) {
   if (op->code() != Opcode::Contract || op->result_count() != 1 || op->as<ContractAttr>().lanes != 0) return nullptr;
   const Op* concat = defining(op->operand(0), Opcode::Concat);
   if (!concat || concat->parent() != op->parent()) return nullptr;
@@ -37,7 +38,16 @@ Value* split(Op* op, const std::unordered_set<const Value*>& carried) {
   const char label = spec.lhs[static_cast<size_t>(axis)];
   if (spec.summed.find(label) == std::string::npos) return nullptr;
   const std::vector<Run> runs = runs_of(concat, carried);
-  if (runs.size() < 2) return nullptr;
+  if (runs.size() < 2) {
+    if (remarks)
+      remarks->left(
+          op, "stays one product of what is joined",
+          runs[0].carried ? "all parts depend on what the scan carries" : "no part depends on what the scan carries");
+    return nullptr;
+  }
+  if (remarks)
+    remarks->did(op, "is cut into a product of the inputs and one of the states",
+                 "some of the parts that are joined in front of it depend on what the scan carries, others do not");
   Builder b = Builder::before(op);
   Value *of_inputs = nullptr, *of_carries = nullptr;
   Dim start(0);
@@ -55,19 +65,19 @@ Value* split(Op* op, const std::unordered_set<const Value*>& carried) {
   return both;
 }
 
-bool split_block(Block& block) {
+bool split_block(Block& block, Remarks* remarks) {
   bool changed = false;
   std::unordered_set<const Value*> carried;
   if (const Op* scan = block.parent_op(); scan && scan->code() == Opcode::Scan)
     for (int64_t i = 0; i < scan->as<ScanAttr>().carries; ++i) carried.insert(block.argument(static_cast<size_t>(i)));
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    for (size_t i = 0; i < op->region_count(); ++i) changed |= split_block(op->region(i));
+    for (size_t i = 0; i < op->region_count(); ++i) changed |= split_block(op->region(i), remarks);
     if (carried.empty()) continue;
     bool depends = false;
     for_each_operand(op, [&](const Value* operand) { depends = depends || carried.contains(operand); });
     if (!depends) continue;
-    if (const Value* sum = split(op, carried)) {  // the op and its result are gone
+    if (const Value* sum = split(op, carried, remarks)) {  // the op and its result are gone
       carried.insert(sum);
       changed = true;
       continue;
@@ -84,6 +94,6 @@ bool split_block(Block& block) {
 /// Before: split-gates, hoist-projections. Reassociates: one sum over all terms becomes a sum of two.
 /// Does not fire on: products outside of scans, parts that all or none depend on what the scan carries, concats along
 /// rows.
-bool split_joined_products(Function& f, PassContext&) { return split_block(f.body()); }
+bool split_joined_products(Function& f, PassContext& context) { return split_block(f.body(), context.remarks); }
 
 }  // namespace seqc::passes

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ir/named_dims.h"
 #include "passes/pass.h"
 #include "passes/region_view.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -10,17 +13,30 @@ namespace {
 
 using namespace ir;
 
-bool holds_heavy_op(const Block& block) {
+/// An op that outweighs the loop around it; null if there is none.
+const Op* heavy_op(const Block& block) {
   for (const auto& op : block.ops())
-    if (op->region_count() > 0 || op->code() == Opcode::Contract || op->code() == Opcode::Conv) return true;
-  return false;
+    if (op->region_count() > 0 || op->code() == Opcode::Contract || op->code() == Opcode::Conv) return op.get();
+  return nullptr;
 }
 
-bool pays(const ScanView& scan, const PassContext& context) {
-  if (!scan.length().is_constant() || scan.length().constant() < 1 || binds_dims(scan.body())) return false;
+/// Why a scan stays a loop; empty if it does not.
+std::string obstacle(const ScanView& scan, const PassContext& context) {
+  if (!scan.length().is_constant())
+    return fmt::format("the number of steps, {}, is known at run time only (--dim gives it a number)",
+                       scan.length().str());
   const int64_t steps = scan.length().constant();
-  if (steps > context.max_unrolled_ops) return false;
-  return steps == 1 || (!holds_heavy_op(scan.body()) && steps * count_ops(scan.body()) <= context.max_unrolled_ops);
+  if (steps < 1) return "it has no step";
+  if (binds_dims(scan.body())) return "sizes in its body differ from step to step";
+  if (steps == 1) return "";
+  if (const Op* heavy = heavy_op(scan.body()))
+    return fmt::format(
+        "its body holds a {}, which outweighs the loop around it; one copy of the code and of its weights "
+        "stays in the caches",
+        heavy->info().mnemonic);
+  const int64_t ops = count_ops(scan.body());
+  if (steps <= context.max_unrolled_ops && steps * ops <= context.max_unrolled_ops) return "";
+  return fmt::format("{} steps of {} ops are more than {} ops in all", steps, ops, context.max_unrolled_ops);
 }
 
 void unroll(const ScanView& scan) {
@@ -56,7 +72,14 @@ bool unroll_block(Block& block, const PassContext& context) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
     for (size_t i = 0; i < op->region_count(); ++i) changed |= unroll_block(op->region(i), context);
-    if (op->code() != Opcode::Scan || !pays(ScanView(op), context)) continue;
+    if (op->code() != Opcode::Scan) continue;
+    const std::string why_not = obstacle(ScanView(op), context);
+    if (context.remarks && why_not.empty())
+      context.remarks->did(op, "its steps are written out one after the other",
+                           fmt::format("{} step(s) of {} ops, at most {} in all", ScanView(op).length().str(),
+                                       count_ops(op->region()), context.max_unrolled_ops));
+    if (context.remarks && !why_not.empty()) context.remarks->left(op, "its steps stay a loop", why_not);
+    if (!why_not.empty()) continue;
     unroll(ScanView(op));
     changed = true;
   }

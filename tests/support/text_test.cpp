@@ -13,6 +13,7 @@
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 
 namespace seqc::test {
 namespace {
@@ -99,6 +100,7 @@ TextCase read_text_case(const std::filesystem::path& path) {
     if (line.starts_with("// RUN:")) test.passes = split(line.substr(7), ',');
     if (line.starts_with("// WEIGHTS:")) test.weights = trim(line.substr(11));
     if (line.starts_with("// ACTIVATIONS:")) test.activations = trim(line.substr(15));
+    if (line == "// REMARKS") test.remarks = true;
     if (!line.starts_with("// DIMS:")) continue;
     for (const std::string& binding : split(line.substr(8), ',')) {
       const size_t equals = binding.find('=');
@@ -191,6 +193,8 @@ void run_text_case(const TextCase& test) {
     context.weights = weight_format(test);
     if (test.activations == "int8") context.activations = passes::ActivationFormat::I8;
     if (test.activations == "int16") context.activations = passes::ActivationFormat::I16;
+    passes::Remarks remarks;
+    if (test.remarks) context.remarks = &remarks;
     for (const std::string& name : test.passes) {
       const passes::PassInfo* pass = passes::find_pass(name);
       REQUIRE_MESSAGE(pass, "RUN names \"" << name << "\", which is no pass");
@@ -204,7 +208,9 @@ void run_text_case(const TextCase& test) {
         FAIL_CHECK(change);
     }
     check_round_trip(*after);
-    check_expectation(test, ir::print(*after));
+    std::string got = ir::print(*after);
+    for (const passes::Remark& remark : remarks.all()) got += fmt::format("// {}\n", passes::text(remark, remarks));
+    check_expectation(test, got);
   } catch (const Error& error) {
     FAIL_CHECK(std::string(error.what()));
   }

@@ -4,6 +4,7 @@
 ///   // WEIGHTS: bf16                      optional: the format that compress-weights is asked for (f16, bf16 or int8)
 ///   // ACTIVATIONS: int8                  optional: what quantise-activations is asked for (int8 or int16)
 ///   // DIMS: T=4, N=3                      optional: interpret with these sizes (otherwise with several)
+///   // REMARKS                             optional: what the passes say they did, and did not, stands behind the output
 ///   func @main(%x: f32[N]) -> (y: f32[N]) {
 ///     ...
 ///   }
@@ -28,6 +29,7 @@ struct TextCase {
   std::filesystem::path path;
   std::vector<std::string> passes;
   std::string weights, activations;
+  bool remarks = false;
   ir::DimBindings dims;
   std::string input;                  ///< up to the EXPECT line
   std::optional<std::string> expect;  ///< behind it
