@@ -9,7 +9,7 @@ namespace {
 
 class Run {
  public:
-  explicit Run(DimBindings dims) : dims_(std::move(dims)) {}
+  explicit Run(DimBindings dims, const Observer* observer) : dims_(std::move(dims)), observer_(observer) {}
 
   /// Binds the block's arguments and evaluates its ops; returns the operands of its terminator.
   Tensors block(const Block& block, Tensors arguments) {
@@ -21,6 +21,7 @@ class Run {
       Tensors results = this->op(*op);
       SEQC_CHECK(results.size() == op->result_count(), "{} gave {} results, expected {}", op->info().mnemonic,
                  results.size(), op->result_count());
+      if (observer_ && observer_->op && !block.parent_op()) observer_->op(*op, results);
       for (size_t i = 0; i < results.size(); ++i) set(op->result(i), std::move(results[i]));
     }
     internal_error(__FILE__, __LINE__, "terminator", "a block without yield or return was interpreted");
@@ -107,6 +108,7 @@ class Run {
       Tensors arguments = std::move(state);
       for (const Tensor& value : scanned) arguments.push_back(element(value, at));
       state = block(op.region(), std::move(arguments));
+      if (observer_ && observer_->step) observer_->step(op, t, state);
       for (size_t i = 0; i < emitted.size(); ++i) set_element(emitted[i], at, state[carries + i]);
       state.resize(carries);
     }
@@ -172,13 +174,15 @@ class Run {
   }
 
   DimBindings dims_;
+  const Observer* observer_;
   std::unordered_map<const Value*, Tensor> values_;
 };
 
 }  // namespace
 
-Tensors run_function(const Function& function, const Tensors& inputs, const DimBindings& dims) {
-  return Run(dims).block(function.body(), inputs);
+Tensors run_function(const Function& function, const Tensors& inputs, const DimBindings& dims,
+                     const Observer* observer) {
+  return Run(dims, observer).block(function.body(), inputs);
 }
 
 }  // namespace seqc::ir::interp

@@ -40,6 +40,7 @@ Tensor conv(const Tensor& x, const Tensor& w, const ConvAttr& attr);
 Tensor reduce_window(const Tensor& x, const WindowAttr& attr);
 
 /// Evaluates a function's body, regions included (interpret_control.cpp).
-Tensors run_function(const Function& function, const Tensors& inputs, const DimBindings& dims);
+Tensors run_function(const Function& function, const Tensors& inputs, const DimBindings& dims,
+                     const Observer* observer = nullptr);
 
 }  // namespace seqc::ir::interp

@@ -113,9 +113,9 @@ std::vector<Tensor> with_parameters(const Function& function, const std::vector<
 
 }  // namespace
 
-std::vector<Tensor> interpret(const Function& function, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> interpret(const Function& function, const std::vector<Tensor>& inputs, const Observer* observer) {
   const std::vector<Tensor> all = with_parameters(function, inputs);
-  return interp::run_function(function, all, bind_dims(function, all));
+  return interp::run_function(function, all, bind_dims(function, all), observer);
 }
 
 }  // namespace seqc::ir
