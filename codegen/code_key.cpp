@@ -52,7 +52,8 @@ std::string code_key(const ir::Function& function, const Target& target, const l
   fields.add(options.name);
   fields.add(options.target);
   fields.add(options.library_entry ? "library entry" : "");
-  fields.add(options.announces_outputs ? "announces outputs" : "");
+  fields.add(options.told.outputs ? "announces outputs" : "");
+  fields.add(options.told.kernels ? "tells of kernels" : "");
   fields.add(fmt::format("{}", fmt::join(options.needs.features, ",")));
   fields.add(std::to_string(options.fixed.size()));
   for (const auto& [name, tensor] : options.fixed) {

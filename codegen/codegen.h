@@ -57,7 +57,17 @@ class CodeStore {
 /// Inputs whose values the function takes for granted, by name: `prepare` refuses others.
 using FixedValues = std::map<std::string, ir::Tensor>;
 
+using runtime::KernelListener;
 using runtime::OutputListener;
+/// What a KernelListener is told of: the kernels, scans, loops and ifs of `function` (in kernel form) in program order, each
+/// in front of what it holds.
+std::vector<const ir::Op*> profiled_ops(const ir::Function& function);
+
+/// What a run can tell while it goes on. Without, nothing of it is in the code.
+struct Told {
+  bool outputs = false;  ///< to an OutputListener
+  bool kernels = false;  ///< to a KernelListener
+};
 /// All outputs of `function` (in kernel form) in the order in which it announces them to an OutputListener.
 std::vector<int32_t> announced_order(const ir::Function& function);
 
@@ -65,8 +75,7 @@ std::vector<int32_t> announced_order(const ir::Function& function);
 /// With a store, code that lies there is linked and not generated again; the results are the same bits.
 /// Throws Error(BadInput) for a target whose instructions this processor lacks.
 std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target = {},
-                                       const FixedValues& fixed = {}, CodeStore* store = nullptr,
-                                       bool announces_outputs = false);
+                                       const FixedValues& fixed = {}, CodeStore* store = nullptr, Told told = {});
 
 enum class EmitKind { SharedLibrary, StaticLibrary, Object, Assembly, Llvm };
 

@@ -28,6 +28,7 @@ class ContractKernel {
   void emit() {
     plan_loops();
     find_mask();
+    if (f_.loops) *f_.loops = loops_text();
     row_loops(0);
   }
 
@@ -42,6 +43,7 @@ class ContractKernel {
   using Chain = std::vector<Contraction>;
 
   void add_to_chains(Contraction c);
+  std::string loops_text() const;
   void plan_loops();
   void find_mask();
   bool avoids_contractions(const ir::Value* value, const ir::Value* mask) const;

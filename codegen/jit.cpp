@@ -104,7 +104,7 @@ Code load_or_generate(const ir::Function& function, const Target& target, llvm::
 }  // namespace
 
 std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Target& target, const FixedValues& fixed,
-                                       CodeStore* store, bool announces_outputs) {
+                                       CodeStore* store, Told told) {
   const auto machine = make_target_machine(target);
   ProgramOptions options;
   options.target = describe_target(*machine, target);
@@ -114,7 +114,7 @@ std::unique_ptr<CompiledModel> compile(const ir::Function& function, const Targe
       target.triple.empty() && (target.cpu.empty() || target.cpu == "native") && target.features.empty();
   options.needs = native ? CpuNeeds{machine->getTargetTriple().getArch(), {}} : cpu_needs(*machine);
   options.fixed = fixed;
-  options.announces_outputs = announces_outputs;
+  options.told = told;
   const std::vector<const ir::Value*> all = constants_of(function);
   const Code code = load_or_generate(function, target, *machine, options, all, store);
 

@@ -255,6 +255,33 @@ void ContractKernel::live_rows(const Rows& rows, llvm::Value* block) {
   epilogue_from_memory(sums, rows, rows.begin, e_.CreateSub(rows.end, rows.begin), block);
 }
 
+/// What was decided, for people.
+std::string ContractKernel::loops_text() const {
+  const auto terms = [](const Chain& chain) {
+    Dim total;
+    for (const Contraction& c : chain) total = total + c.depth;
+    return total.str();
+  };
+  int64_t gates = 0;
+  for (const Chain& chain : chains_) gates += chain.back().gates;
+  std::string text =
+      fmt::format("tiles of {} row(s) x {} columns x {} product(s): {} sums of {} terms in registers of {} lanes",
+                  tile_rows(), block_, gates, tile_rows() * gates * vectors_, terms(chains_.front()), lanes_);
+  if (cuts_depth())
+    text += fmt::format(", in parts of {} terms whose sums stand in {} in between", part_depth(),
+                        results_are_sums() ? "the results" : "memory");
+  text += fmt::format("; {} block(s) of columns", ir::ceildiv(domain_[columns_], Dim(block_)).str());
+  if (row_ >= 0 && !(row_count_ == Dim(1)))
+    text += fmt::format(
+        ", {} rows; threads share the blocks, or the rows where each has {} of them and the blocks do not go "
+        "round",
+        row_count_.str(), 2 * tile_rows());
+  else
+    text += "; threads share the blocks";
+  if (mask_) text += "; rows that the mask drops are skipped";
+  return text;
+}
+
 void emit_contract(Frame& f) { ContractKernel(f).emit(); }
 
 }  // namespace seqc::codegen

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct Frame {
   Emitter::Symbols symbols;
   llvm::Value* thread;  ///< i64, 0 <= thread < threads
   llvm::Value* threads;
-  llvm::Value* step;  ///< i64, of the innermost scan or loop; 0 outside
+  llvm::Value* step;             ///< i64, of the innermost scan or loop; 0 outside
+  std::string* loops = nullptr;  ///< where to say what the generator decided; null: nowhere
 
   const ir::Block& region() const { return kernel.region(); }
   const std::vector<ir::Value*>& yielded() const { return region().terminator()->operands(); }

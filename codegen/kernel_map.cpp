@@ -123,6 +123,12 @@ void emit_map_nest(Frame& f, const ir::Shape& domain, const std::vector<MapOutpu
   const int64_t lanes = choose_lanes(f.e.machine, loops.back().size);
   size_t split = 0;  // the loop whose steps the threads share
   while (split + 1 < loops.size() && loops[split].size == Dim(1)) ++split;
+  if (f.loops) {
+    *f.loops = fmt::format("loops over {} element(s)", loops[0].size.str());
+    for (size_t i = 1; i < loops.size(); ++i) *f.loops += fmt::format(" x {}", loops[i].size.str());
+    *f.loops += fmt::format(", {} lanes at a time; threads share the {}", lanes,
+                            split + 1 == loops.size() ? "elements" : fmt::format("first {}", loops[split].size.str()));
+  }
   const std::function<void(size_t)> nest = [&](size_t depth) {
     const bool innermost = depth + 1 == loops.size();
     llvm::Value *begin = f.e.i64(0), *end = f.dim(loops[depth].size);

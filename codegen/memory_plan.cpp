@@ -220,7 +220,10 @@ class Planner {
       }
       slots[best].taken.emplace_back(request.begin, request.end);
       plan_.storage[request.value].slot = best;
+      plan_.lifetimes.push_back({request.value, request.bytes, best, request.begin, request.end});
     }
+    std::sort(plan_.lifetimes.begin(), plan_.lifetimes.end(),
+              [](const auto& a, const auto& b) { return std::pair(a.begin, a.slot) < std::pair(b.begin, b.slot); });
     for (const auto& [value, kept] : kept_)
       if (kept.slot_of) plan_.storage[value].slot = plan_.storage[kept.slot_of].slot;
     // Rows of several large values are used together: were they whole pages apart, they would fight for the same lines

@@ -28,6 +28,14 @@ struct Storage {
 struct MemoryPlan {
   /// For results of kernels, emitted results of scans, results of ifs. Views and carries are pointers into these.
   std::map<const ir::Value*, Storage> storage;
+  /// A piece of the arena and the time in which it is somebody's: positions in program order, in which an op with regions
+  /// ends behind the last of them.
+  struct Lifetime {
+    const ir::Value* value;
+    ir::Dim bytes;
+    size_t slot, begin, end;
+  };
+  std::vector<Lifetime> lifetimes;  ///< in program order
   /// Sizes of the arena's slots in bytes, multiples of the alignment, in order of address.
   std::vector<ir::Dim> slots;
 

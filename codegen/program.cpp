@@ -133,7 +133,11 @@ class BodyGenerator {
     outputs_ = field(1, e_.getPtrTy());
     threads_ = field(2, e_.getInt64Ty());
     call_ = call;
-    if (options_.announces_outputs) {
+    if (options_.told.kernels) {
+      kernel_listener_ = field(runtime::kKernelListenerAt / 8, e_.getPtrTy());
+      for (const ir::Op* op : profiled_ops(function_)) profiled_.emplace(op, static_cast<uint32_t>(profiled_.size()));
+    }
+    if (options_.told.outputs) {
       listener_ = field(runtime::kListenerAt / 8, e_.getPtrTy());
       for (CompletedOutputs& completed : completed_outputs(function_))
         announced_[completed.op] = std::move(completed.outputs);
@@ -279,6 +283,7 @@ class BodyGenerator {
         continue;
       }
       llvm::Value* small = is_alone(*op);
+      note_sharing(*op, small);
       e_.when(e_.CreateAnd(alone, e_.CreateNot(small)), [&] { emit_barrier(); });
       threads_ = e_.CreateSelect(small, e_.i64(1), all);
       emit_op(*op);
@@ -297,6 +302,37 @@ class BodyGenerator {
     return is_small(e_, op, work, symbols_);
   }
 
+  /// Writes down whether `op` is for one thread.
+  void note_sharing(const ir::Op& op, llvm::Value* small) {
+    if (!options_.schedule) return;
+    const auto* known = llvm::dyn_cast<llvm::ConstantInt>(small);
+    KernelSchedule note{&op, !known ? Sharing::BySize : known->isOne() ? Sharing::One : Sharing::All};
+    std::vector<const ir::Op*> kernels = {&op};
+    if (op.code() != Opcode::Kernel) {
+      kernels.clear();
+      for (size_t i = 0; i < op.region_count(); ++i)
+        for (const ir::Op* kernel : kernels_in(op.region(i))) kernels.push_back(kernel);
+    }
+    for (const ir::Op* kernel : kernels) note.together = note.together + work(*kernel);
+    for (const ir::Op* kernel : kernels)
+      note.operations = note.operations == ir::Dim(0) ? work(*kernel) : ir::max(note.operations, work(*kernel));
+    options_.schedule->push_back(std::move(note));
+  }
+
+  /// Tells the listener, if there is one, that `op` begins (0), that this thread is done with it (1), that all are (2).
+  void tell(const ir::Op& op, int64_t what) {
+    const auto number = profiled_.find(&op);
+    if (number == profiled_.end()) return;
+    e_.when(e_.CreateIsNotNull(kernel_listener_), [&] {
+      const auto field = [&](int64_t index) {
+        return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(e_.getPtrTy(), kernel_listener_, e_.i64(index)));
+      };
+      auto* type = llvm::FunctionType::get(e_.getVoidTy(), {e_.getPtrTy(), e_.getInt32Ty(), e_.getInt32Ty()}, false);
+      e_.CreateCall(type, field(what),
+                    {field(3), e_.getInt32(number->second), e_.CreateTrunc(thread_, e_.getInt32Ty())});
+    });
+  }
+
   /// True if what the block computes decides what runs next.
   static bool decides(const ir::Block& block) {
     bool found = false;
@@ -309,9 +345,9 @@ class BodyGenerator {
   void emit_op(const ir::Op& op) {
     switch (op.code()) {
       case Opcode::Kernel: return call_kernel(op);
-      case Opcode::Scan: return emit_scan(op);
-      case Opcode::Loop: return emit_loop(op);
-      case Opcode::If: return emit_if(op);
+      case Opcode::Scan: return told(op, [&] { emit_scan(op); });
+      case Opcode::Loop: return told(op, [&] { emit_loop(op); });
+      case Opcode::If: return told(op, [&] { emit_if(op); });
       case Opcode::BindDim: return bind_dim(op);
       case Opcode::Yield:
       case Opcode::Return: return;
@@ -319,6 +355,13 @@ class BodyGenerator {
         SEQC_CHECK(is_view(op), "code generation: {} outside a kernel", op.info().mnemonic);
         pointers_[op.result()] = pointer(op.result());
     }
+  }
+
+  template <class Emit>
+  void told(const ir::Op& op, const Emit& emit) {
+    tell(op, 0);
+    emit();
+    tell(op, 2);
   }
 
   void call_kernel(const ir::Op& kernel) {
@@ -332,8 +375,13 @@ class BodyGenerator {
     arguments.push_back(threads_);
     const auto step = step_.find(kernel.parent());
     arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
-    e_.CreateCall(kernel_function(kernel, sig), arguments);
+    llvm::Function* function = kernel_function(kernel, sig);
+    if (options_.schedule) options_.schedule->back().loops = loops_[function];
+    tell(kernel, 0);
+    e_.CreateCall(function, arguments);
+    tell(kernel, 1);
     emit_barrier();
+    tell(kernel, 2);
   }
 
   /// The kernel's function; kernels that are equal but for the values they read share one.
@@ -353,7 +401,7 @@ class BodyGenerator {
     function->addFnAttr(llvm::Attribute::NoUnwind);
     for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
     Emitter e(llvm::BasicBlock::Create(context_, "entry", function), machine_);
-    Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr};
+    Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr, options_.schedule ? &loops_[function] : nullptr};
     unsigned argument = 0;
     for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
     for (size_t i = 0; i < kernel.result_count(); ++i) frame.pointers[kernel.result(i)] = function->getArg(argument++);
@@ -512,6 +560,9 @@ class BodyGenerator {
   llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
   llvm::Value* listener_ = nullptr;                          ///< an OutputListener or null
   std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block
+  llvm::Value* kernel_listener_ = nullptr;                   ///< a KernelListener or null
+  std::map<const ir::Op*, uint32_t> profiled_;               ///< positions in profiled_ops
+  std::map<llvm::Function*, std::string> loops_;             ///< of kernels, see KernelSchedule
   llvm::Function* barrier_ = nullptr;
   std::map<std::string, llvm::Function*> kernels_;
   Emitter::Symbols symbols_;
@@ -578,6 +629,19 @@ llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llv
 }
 
 }  // namespace
+
+std::vector<const ir::Op*> profiled_ops(const ir::Function& function) {
+  std::vector<const ir::Op*> ops;
+  const auto visit = [&](auto&& self, const ir::Block& block) -> void {
+    for (const auto& op : block.ops()) {
+      const bool kernel = op->code() == Opcode::Kernel;
+      if (kernel || op->region_count() > 0) ops.push_back(op.get());
+      for (size_t i = 0; !kernel && i < op->region_count(); ++i) self(self, op->region(i));
+    }
+  };
+  visit(visit, function.body());
+  return ops;
+}
 
 std::string constant_symbol(size_t number) { return fmt::format("constant_{}", number); }
 

@@ -12,6 +12,7 @@
 #include "codegen/codegen.h"
 #include "codegen/cpu_check_llvm.h"
 #include "codegen/emit_llvm.h"
+#include "codegen/schedule.h"
 
 namespace seqc::codegen {
 
@@ -22,7 +23,8 @@ struct ProgramOptions {
   bool library_entry = false;   ///< also export seqc_library_model
   CpuNeeds needs = {};          ///< what seqc_model::missing_feature asks for
   FixedValues fixed = {};       ///< inputs of one value
-  bool announces_outputs = false;  ///< to the OutputListener of a run
+  Told told = {};
+  std::vector<KernelSchedule>* schedule = nullptr;  ///< filled with what is decided; has no part in the code
 };
 
 struct Program {

@@ -16,4 +16,17 @@ struct OutputListener {
 /// Where the workspace of a function that announces its outputs has a `const OutputListener*` (or null) when it runs.
 inline constexpr size_t kListenerAt = 24;
 
+/// Who is told on each thread of a call what runs: `begin` in front of each kernel and each loop (a position in
+/// codegen::profiled_ops), `end` when this thread has done its part of a kernel, `met` when the others have as well, or the
+/// loop is over.
+struct KernelListener {
+  void (*begin)(void* context, int32_t op, int32_t thread);
+  void (*end)(void* context, int32_t op, int32_t thread);
+  void (*met)(void* context, int32_t op, int32_t thread);
+  void* context;
+};
+
+/// Where the workspace of a function that tells of its kernels has a `const KernelListener*` (or null) when it runs.
+inline constexpr size_t kKernelListenerAt = 32;
+
 }  // namespace seqc::runtime

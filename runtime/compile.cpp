@@ -48,11 +48,12 @@ std::unique_ptr<ir::Function> load_function(const std::string& path, const Compi
   return frontend::import_model(path, import_options(options));
 }
 
-Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options) {
+Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options, passes::Remarks* remarks) {
   const Stopwatch watch;
   Lowered result;
   result.multiply_adds = ir::DimBounds(*function).upper(cost(*function).multiply_adds);
   passes::PassContext context = pass_context(options);
+  context.remarks = remarks;
   result.passes = passes::run_passes(*function, passes::standard_pipeline(), context, options.pipeline);
   result.function = std::move(function);
   result.times.passes = watch.milliseconds();
@@ -84,24 +85,36 @@ bool specialise(CompileOptions& options, const Error& error) {
   return added;
 }
 
-/// Loads and lowers; again with what is known of the inputs as long as loading asks for it.
-template <class Load>
-Lowered load_and_lower(const CompileOptions& options, Load load) {
+}  // namespace
+
+bool with_known_inputs(const CompileOptions& options, const std::function<void(const CompileOptions&)>& attempt) {
   CompileOptions tried = options;
   for (bool specialised = false;; specialised = true) {
     try {
-      const Stopwatch watch;
-      std::unique_ptr<ir::Function> function = load(tried);
-      const double import = watch.milliseconds();
-      Lowered result = lower(std::move(function), tried);
-      result.times.import = import;
-      result.specialised = specialised;
-      result.fixed_values = tried.input_values;
-      return result;
+      attempt(tried);
+      return specialised;
     } catch (const Error& error) {
       if (!specialise(tried, error)) throw;
     }
   }
+}
+
+namespace {
+
+/// Loads and lowers; again with what is known of the inputs as long as loading asks for it.
+template <class Load>
+Lowered load_and_lower(const CompileOptions& options, Load load) {
+  Lowered result;
+  const bool specialised = with_known_inputs(options, [&](const CompileOptions& tried) {
+    const Stopwatch watch;
+    std::unique_ptr<ir::Function> function = load(tried);
+    const double import = watch.milliseconds();
+    result = lower(std::move(function), tried);
+    result.times.import = import;
+    result.fixed_values = tried.input_values;
+  });
+  result.specialised = specialised;
+  return result;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 /// From a model file to a function in kernel form: import and the standard pipeline, timed.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,6 +40,8 @@ struct CompileOptions {
   CacheOptions cache;  ///< of programs that are compiled just in time
   /// Runs can tell of each output as soon as it is written, see Session::run.
   bool announces_outputs = false;
+  /// Runs can tell of each kernel when it begins and ends, see Profiler. Costs some 50 ns a kernel and run.
+  bool profiles = false;
 };
 
 /// A function that is ready for code generation.
@@ -58,9 +61,14 @@ std::unique_ptr<ir::Function> load_function(const std::string& path, const Compi
 /// What passes need to know of the target and of the user's wishes.
 passes::PassContext pass_context(const CompileOptions& options);
 
+/// Calls `attempt` with these options, and where that fails for want of shapes or values again with what is known of the inputs.
+/// True if it took known inputs. Throws what the last attempt throws.
+bool with_known_inputs(const CompileOptions& options, const std::function<void(const CompileOptions&)>& attempt);
+
 /// load_function, then the standard pipeline; again with what is known of the inputs when the model needs that.
 Lowered lower_file(const std::string& path, const CompileOptions& options = {});
-/// The standard pipeline on a function that is here already.
-Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options = {});
+/// The standard pipeline on a function that is here already. With `remarks`, passes write there what they did and why.
+Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options = {},
+              passes::Remarks* remarks = nullptr);
 
 }  // namespace seqc::runtime

@@ -3,8 +3,10 @@
 
 #include <vector>
 
+#include "passes/pass.h"
 #include "runtime/code_cache.h"
 #include "runtime/cost.h"
+#include "runtime/profiled_op.h"
 
 namespace seqc::runtime {
 
@@ -13,9 +15,11 @@ struct CompileInfo {
   CacheUse cache_use;
   /// Compiled for CompileOptions::known_inputs because the model cannot be compiled for others in one go.
   bool specialised = false;
-  size_t constant_bytes = 0;          ///< of all constants that the code reads, as they are laid out for it
-  ir::Dim multiply_adds;              ///< of one run as a function of the named dims
-  std::vector<ProductCost> products;  ///< of its kernels, with dims as above
+  size_t constant_bytes = 0;               ///< of all constants that the code reads, as they are laid out for it
+  ir::Dim multiply_adds;                   ///< of one run as a function of the named dims
+  std::vector<passes::PassTiming> passes;  ///< those that made it
+  std::vector<ProfiledOp> profiled;        ///< what its runs tell of; empty without CompileOptions::profiles
+  std::vector<ProductCost> products;       ///< of its kernels, with dims as above
 };
 
 }  // namespace seqc::runtime

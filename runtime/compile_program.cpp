@@ -16,9 +16,8 @@ CompileInfo info_of(const Lowered& lowered, const CacheUse& cache_use) {
   info.multiply_adds = lowered.multiply_adds;
   const ir::DimBounds bounds(*lowered.function);
   info.products = product_costs(*lowered.function);
-  for (ProductCost& product : info.products)
-    for (ir::Dim* dim : {&product.multiply_adds, &product.weight_bytes, &product.sweeps, &product.swept_bytes})
-      *dim = bounds.upper(*dim);
+  for (ProductCost& product : info.products) product = bounded(std::move(product), bounds);
+  info.passes = lowered.passes;
   for (const auto& constant : lowered.function->constants()) info.constant_bytes += constant->constant().byte_size();
   return info;
 }
@@ -27,28 +26,32 @@ CompileInfo info_of(const Lowered& lowered, const CacheUse& cache_use) {
 class JitProgram : public Program {
  public:
   JitProgram(std::unique_ptr<codegen::CompiledModel> code, const Lowered& lowered, BuildTimes times,
-             const CacheUse& cache_use, bool announces_outputs)
+             const CacheUse& cache_use, codegen::Told told)
       : Program(code->model(), times), code_(std::move(code)) {
-    if (announces_outputs) announced_order_ = codegen::announced_order(*lowered.function);
-    compiled_ = std::make_shared<CompileInfo>(info_of(lowered, cache_use));
+    if (told.outputs) announced_order_ = codegen::announced_order(*lowered.function);
+    CompileInfo info = info_of(lowered, cache_use);
+    tells_of_kernels_ = told.kernels;
+    if (told.kernels) info.profiled = profiled_ops(*lowered.function);
+    compiled_ = std::make_shared<CompileInfo>(std::move(info));
   }
 
  private:
   std::unique_ptr<codegen::CompiledModel> code_;
 };
 
-std::shared_ptr<const Program> generate(const Lowered& lowered, const CompileOptions& options) {
+}  // namespace
+
+std::shared_ptr<const Program> Program::generate(Lowered lowered, const CompileOptions& options) {
   const Stopwatch watch;
   const CacheOptions cache_options = resolve(options.cache);
   CodeCache cache(cache_options);
+  const codegen::Told told{.outputs = options.announces_outputs, .kernels = options.profiles};
   auto code = codegen::compile(*lowered.function, options.target, lowered.fixed_values,
-                               cache_options.enabled ? &cache : nullptr, options.announces_outputs);
+                               cache_options.enabled ? &cache : nullptr, told);
   BuildTimes times = lowered.times;
   times.codegen = watch.milliseconds();
-  return std::make_shared<JitProgram>(std::move(code), lowered, times, cache.use(), options.announces_outputs);
+  return std::make_shared<JitProgram>(std::move(code), lowered, times, cache.use(), told);
 }
-
-}  // namespace
 
 std::shared_ptr<const Program> Program::compile_file(const std::string& path) {
   return compile_file(path, CompileOptions());

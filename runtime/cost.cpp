@@ -90,7 +90,7 @@ void collect_products(const ir::Block& block, const Dim& sweeps, std::vector<Pro
         const Dim bytes = ir::element_count(op->operand(1)->shape()) *
                           Dim(static_cast<int64_t>(ir::size_of(op->operand(1)->dtype())));
         const Dim once = op->code() == Opcode::Contract ? contract_cost(*op) : conv_cost(*op);
-        all.push_back({once * sweeps, bytes, sweeps, Dim(0), op->result()->dtype()});
+        all.push_back({once * sweeps, bytes, sweeps, Dim(0), op->result()->dtype(), op.get()});
         swept = swept + bytes;
       } else if (op->code() == Opcode::Scan) {
         collect_products(op->region(), sweeps * op->as<ir::ScanAttr>().length, inner);
@@ -108,6 +108,13 @@ void collect_products(const ir::Block& block, const Dim& sweeps, std::vector<Pro
 }
 
 }  // namespace
+
+ProductCost bounded(ProductCost product, const ir::DimBounds& bounds) {
+  for (Dim* dim : {&product.multiply_adds, &product.weight_bytes, &product.sweeps, &product.swept_bytes})
+    *dim = bounds.upper(*dim);
+  product.op = nullptr;
+  return product;
+}
 
 std::vector<ProductCost> product_costs(const ir::Function& function) {
   std::vector<ProductCost> all;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/ir.h"
+#include "ir/named_dims.h"
 
 namespace seqc::runtime {
 
@@ -28,9 +29,12 @@ struct ProductCost {
   ir::Dim sweeps;       ///< how often a run goes through the weights: the steps of the scans around it
   ir::Dim swept_bytes;  ///< the weights of all products in the innermost loop around it, which pass between two sweeps
   ir::DType type;       ///< of the sums
+  const ir::Op* op = nullptr;  ///< as long as the function is there
 };
 
 /// Every product of a function; of `if` the first branch alone.
 std::vector<ProductCost> product_costs(const ir::Function& function);
+/// For those who outlive the function: with the largest sizes where a run decides them, and without the op.
+ProductCost bounded(ProductCost product, const ir::DimBounds& bounds);
 
 }  // namespace seqc::runtime

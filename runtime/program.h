@@ -18,6 +18,7 @@ namespace seqc::runtime {
 
 struct CompileInfo;
 struct CompileOptions;
+struct Lowered;
 
 /// Immutable; any number of threads may run it, each through a Session of its own:
 ///
@@ -40,6 +41,8 @@ class Program {
   static std::shared_ptr<const Program> compile_file(const std::string& path, const CompileOptions& options);
   static std::shared_ptr<const Program> compile(std::unique_ptr<ir::Function> function);
   static std::shared_ptr<const Program> compile(std::unique_ptr<ir::Function> function, const CompileOptions& options);
+  /// Code for a function that the passes are done with.
+  static std::shared_ptr<const Program> generate(Lowered lowered, const CompileOptions& options);
 
   // --- what it is ------------------------------------------------------------------------------------------------------
 
@@ -53,6 +56,8 @@ class Program {
   const std::vector<int32_t>& announced_order() const { return announced_order_; }
   /// What the compiler knows of it, see runtime/compile_info.h; null for libraries.
   const CompileInfo* compiled() const { return compiled_.get(); }
+  /// Whether its runs tell a RunListener of kernels.
+  bool tells_of_kernels() const { return tells_of_kernels_; }
 
  protected:
   Program(const seqc_model& model, BuildTimes times);
@@ -63,6 +68,7 @@ class Program {
   std::map<std::string, ir::Tensor> fixed_values_;
   std::vector<int32_t> announced_order_;
   std::shared_ptr<const CompileInfo> compiled_;
+  bool tells_of_kernels_ = false;
 };
 
 }  // namespace seqc::runtime

@@ -123,7 +123,13 @@ int32_t Session::run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor>
       return SEQC_BAD_VALUE | static_cast<int32_t>(i) << 8;
   const bool announces = !program_->announced_order().empty();
   if (announces) std::memcpy(workspace_.get() + kListenerAt, &listener, sizeof listener);
+  if (program_->tells_of_kernels()) {
+    const KernelListener* told = run_listener_ ? run_listener_->kernels() : nullptr;
+    std::memcpy(workspace_.get() + kKernelListenerAt, &told, sizeof told);
+  }
+  if (run_listener_) run_listener_->begin_run();
   program_->model().run(inputs.data(), outputs.data(), workspace_.get(), pool_.handle());
+  if (run_listener_) run_listener_->end_run();
   if (listener && !announces)
     for (size_t i = 0; i < outputs.size(); ++i) listener->ready(listener->context, static_cast<int32_t>(i));
   return SEQC_OK;

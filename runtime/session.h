@@ -11,6 +11,15 @@
 
 namespace seqc::runtime {
 
+/// Who is told of runs: around each, and of their kernels.
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void begin_run() noexcept = 0;
+  virtual void end_run() noexcept = 0;
+  virtual const KernelListener* kernels() const noexcept = 0;
+};
+
 /// One per calling thread. Memory is taken when shapes change; running again with the same shapes takes none.
 class Session {
  public:
@@ -41,6 +50,10 @@ class Session {
   int32_t run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> outputs,
               const OutputListener* listener = nullptr) noexcept;
 
+  /// Tells of the runs from now on (null: of none any more); the listener must outlive them. Of programs without
+  /// CompileOptions::profiles there are no kernels to tell of.
+  void attach(RunListener* listener) { run_listener_ = listener; }
+
   const Program& program() const { return *program_; }
   int32_t threads() const { return pool_.count(); }
 
@@ -58,6 +71,7 @@ class Session {
   std::vector<seqc_tensor> input_types_, output_types_;
   std::vector<std::pair<size_t, ir::Tensor>> fixed_;  // inputs that must have this value
   bool prepared_ = false;
+  RunListener* run_listener_ = nullptr;
   ir::DimBindings dims_;
   std::unique_ptr<std::byte[], FreeWorkspace> workspace_;
   size_t workspace_bytes_ = 0, workspace_capacity_ = 0;
