@@ -23,6 +23,8 @@ Command add_bench(CLI::App& seqc);
 Command add_cache(CLI::App& seqc);
 Command add_convert(CLI::App& seqc);
 Command add_train(CLI::App& seqc);
+Command add_explain(CLI::App& seqc);
+Command add_verify(CLI::App& seqc);
 Command add_manual(CLI::App& seqc);
 
 }  // namespace seqc::tools

@@ -1,24 +1,20 @@
-/// Whether two tensors are equal within a tolerance.
+/// Whether two tensors are equal within a tolerance, as one line for people.
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "ir/tensor.h"
+#include "runtime/difference.h"
 
 namespace seqc::tools {
 
-/// |got - want| <= absolute + relative * |want|; integers and bools must be equal.
-struct Tolerance {
-  double relative = 1e-3, absolute = 1e-5;
-};
+using runtime::index_text;
+using runtime::shown_element;
+using runtime::Tolerance;
 
 /// Empty when `got` is as wanted, else one line: the first element that is not, how many, and the largest error.
-std::string difference(const ir::Tensor& got, const ir::Tensor& want, const Tolerance& tolerance);
-
-/// A row-major position as an index: `[2,0,5]`.
-std::string index_text(const std::vector<int64_t>& shape, int64_t position);
-/// Element i for people.
-std::string shown_element(const ir::Tensor& tensor, int64_t i);
+inline std::string difference_text(const ir::Tensor& got, const ir::Tensor& want, const Tolerance& tolerance) {
+  const auto found = runtime::difference(got, want, tolerance);
+  return found ? found->text() : "";
+}
 
 }  // namespace seqc::tools

@@ -23,6 +23,8 @@ constexpr const char* kOverview = R"(Examples:
   seqc bench model.onnx --dim T=100 --threads 2
   seqc train model.onnx --data x=x.npy --target y.npy --loss mse -o tuned.onnx
   seqc convert model.seq -o model.onnx          for other runtimes; old ONNX files become new ones as well
+  seqc explain model.onnx                       why its recurrent layers were fused, hoisted, unrolled, shared, or not
+  seqc verify model.onnx                        holds compiled code against the interpreter; names the pass that is wrong
   seqc test cases/                              every case below a folder, in the layout of the ONNX backend suite
 `seqc COMMAND --help` shows more of each. Exit codes: 0 done, 1 the model or its data is at fault, 2 wrong usage.)";
 
@@ -50,10 +52,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("seqc {} (binary interface {})", SEQC_VERSION_TEXT, SEQC_ABI_VERSION));
   app.footer(kOverview);
   app.require_subcommand(1);
-  const std::array commands = {tools::add_build(app), tools::add_run(app),     tools::add_inspect(app),
-                               tools::add_opt(app),   tools::add_test(app),    tools::add_bench(app),
-                               tools::add_cache(app), tools::add_convert(app), tools::add_train(app),
-                               tools::add_manual(app)};
+  const std::array commands = {tools::add_build(app),   tools::add_run(app),     tools::add_inspect(app),
+                               tools::add_opt(app),     tools::add_test(app),    tools::add_bench(app),
+                               tools::add_cache(app),   tools::add_convert(app), tools::add_train(app),
+                               tools::add_explain(app), tools::add_verify(app),  tools::add_manual(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

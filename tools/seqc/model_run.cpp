@@ -43,9 +43,7 @@ void check_dims(const ir::DimBindings& wanted, const ir::DimBindings& got) {
 
 }  // namespace
 
-void add_run_options(CLI::App& app, RunOptions& options) {
-  app.add_option("MODEL", options.model, "a model (.onnx), a library made by seqc build (.so), or IR text (.seq)")
-      ->required();
+void add_input_options(CLI::App& app, RunOptions& options) {
   app.add_option("--inputs", options.input_folder, "folder with input_0.npy or input_0.pb, ... or NAME.npy")
       ->type_name("DIR");
   app.add_option("--input", options.input_files, "one input from a .npy or .pb file")
@@ -56,20 +54,30 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   add_threads_option(app, options.threads);
   add_shape_options(app, options.compile);
+}
+
+void add_run_options(CLI::App& app, RunOptions& options) {
+  app.add_option("MODEL", options.model, "a model (.onnx), a library made by seqc build (.so), or IR text (.seq)")
+      ->required();
+  add_input_options(app, options);
   add_target_options(app, options.compile.target, false);
   add_cache_option(app, options.compile.cache);
   add_weights_option(app, options.compile);
   add_pipeline_options(app, options.compile.pipeline);
 }
 
+std::optional<std::vector<ir::Tensor>> given_inputs(const RunOptions& options, runtime::CompileOptions& compile) {
+  if (options.input_folder.empty() && options.input_files.empty()) return std::nullopt;
+  const std::vector<DeclaredPort> ports = declared_inputs(options.model);
+  return feed(ports, match(load_given(options, ports), ports, "input"), compile);
+}
+
 ModelRun prepare_run(const RunOptions& options) {
   ModelRun run;
   runtime::CompileOptions compile = options.compile;
-  const bool random = options.input_folder.empty() && options.input_files.empty();
-  if (!random) {
-    const std::vector<DeclaredPort> ports = declared_inputs(options.model);
-    run.inputs = feed(ports, match(load_given(options, ports), ports, "input"), compile);
-  }
+  auto given = given_inputs(options, compile);
+  const bool random = !given;
+  if (given) run.inputs = std::move(*given);
   if (runtime::is_library(options.model) && !(compile.sequence_lengths.empty() && compile.optionals.empty()))
     fail(ErrorKind::BadInput, "{}: --sequence and --optional are for models; the inputs of a library are tensors",
          options.model);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,14 @@ struct RunOptions {
   int threads = 1;
 };
 
-/// The model, --inputs, --input, --seed, --dim, --threads and the compiler's options.
+/// --inputs, --input, --seed, --threads, and what shapes are given: --dim, --shape, --value, ...
+void add_input_options(CLI::App& app, RunOptions& options);
+/// The model, add_input_options and the compiler's options.
 void add_run_options(CLI::App& app, RunOptions& options);
+
+/// The inputs that files give, in the order of the program's ports; nothing when there are none and they are to be random.
+/// What they say of the model's structure goes into `compile`. Throws Error(BadInput) for missing, unknown and unfit ones.
+std::optional<std::vector<ir::Tensor>> given_inputs(const RunOptions& options, runtime::CompileOptions& compile);
 
 struct ModelRun {
   std::unique_ptr<runtime::Session> session;

@@ -101,7 +101,7 @@ std::string compare_outputs(const fs::path& data_set, const std::vector<Declared
     for (size_t k = 0; k < count; ++k, ++at) {
       const ir::Tensor expected = as_type(want[i].tensors[k], got[at].dtype());
       if (random && got[at].dtype() == expected.dtype() && got[at].shape() == expected.shape()) continue;
-      if (const std::string text = difference(got[at], expected, tolerance); !text.empty())
+      if (const std::string text = difference_text(got[at], expected, tolerance); !text.empty())
         return fmt::format("output \"{}\" {}", ports[k], text);
     }
   }
