@@ -12,6 +12,7 @@
 #include "tools/seqc/command.h"
 #include "tools/seqc/limit_time.h"
 #include "tools/seqc/model_run.h"
+#include "tools/seqc/profile.h"
 #include "tools/seqc/realtime.h"
 #include "tools/seqc/text.h"
 
@@ -39,12 +40,14 @@ Examples:
   seqc bench model.onnx --dim T=100 --dim N=1
   seqc bench model.onnx --dim T=1 --realtime
   seqc bench out/model.so --dim T=100 --threads 2 --json
-  seqc bench model.onnx --inputs data --runs 1000)";
+  seqc bench model.onnx --inputs data --runs 1000
+  seqc bench model.onnx --dim T=100 --profile trace.json   the time of each kernel; see it in ui.perfetto.dev)";
 
 struct Options {
   RunOptions run;
   int64_t runs = 0, steps = 100'000;
   bool json = false, limit = true, realtime = false;
+  std::string profile;
 };
 
 struct Timing {
@@ -173,8 +176,14 @@ int run_bench(const Options& options) {
   const runtime::CompileInfo* info = run.session->program().compiled();
   const double gflops = info ? 2e-3 * static_cast<double>(info->multiply_adds.evaluate(run.dims)) / timing.median : NAN;
   const std::optional<LimitTime> limit = measure_limit(options, run);
+  std::optional<Profile> profile;
+  if (!options.profile.empty()) {
+    profile = take_profile(options.run, options.runs > 0 ? 1 : 500);
+    save_trace(*profile, options.profile);
+  }
   if (!options.json) {
     print_report(options, run, timing, gflops, limit);
+    if (profile) fmt::print("{}{}  trace of the last run\n", text(*profile), options.profile);
     return 0;
   }
   const auto rounded = [](double value) { return std::round(value * 1e3) / 1e3; };
@@ -201,6 +210,7 @@ int run_bench(const Options& options) {
     report["peak_gflops"] = rounded(2e-9 * limit->multiply_adds_per_second);
     report["weights_read"] = std::move(sweeps);
   }
+  if (profile) report["profile"] = json(*profile);
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   return 0;
 }
@@ -226,6 +236,7 @@ Command add_bench(CLI::App& seqc) {
                 "stored, off, failed), gflops, threads, ...; with --realtime: median_us, p99_us, p999_us, max_us, "
                 "slowest_step, histogram, interruptions, page_faults");
   app->add_flag("!--no-limit", options->limit, "does not measure what this machine needs for the products alone");
+  add_profile_option(*app, options->profile)->excludes(realtime);
   add_run_options(*app, options->run);
   return {app, [options] { return run_bench(*options); }};
 }

@@ -8,6 +8,7 @@
 #include "tools/seqc/command.h"
 #include "tools/seqc/model_run.h"
 #include "tools/seqc/output_folder.h"
+#include "tools/seqc/profile.h"
 #include "tools/seqc/stream_run.h"
 #include "tools/seqc/text.h"
 
@@ -27,7 +28,8 @@ Examples:
   seqc run model.onnx --input x.0=a.npy --input x.1=b.npy --optional mask=none
   seqc run out/model.so --dim N=4 --dim T=100 --seed 1
   seqc run model.onnx --stream --chunk 16 --input x=x.npy --outputs results     16 frames a step: the same outputs
-  seqc run vad.onnx --stream --state state:stateN --input input=steps.npy       called once for each step in the file)";
+  seqc run vad.onnx --stream --state state:stateN --input input=steps.npy       called once for each step in the file
+  seqc run model.onnx --dim T=100 --profile trace.json)";
 
 struct Options {
   RunOptions run;
@@ -35,6 +37,7 @@ struct Options {
   int64_t chunk = 0;
   std::string output_folder;
   std::string format = "npy";
+  std::string profile;
 };
 
 void save_outputs(const std::string& folder, const std::string& format, const std::vector<runtime::Port>& ports,
@@ -52,6 +55,20 @@ void save_outputs(const std::string& folder, const std::string& format, const st
     fmt::print("{}/output_{}.{}  {}: {}\n", folder, i, format, ports[i].name, outputs[i].type_str());
 }
 
+/// The profile's runs instead of one, with the same outputs.
+int run_profiled(const Options& options) {
+  constexpr double kMilliseconds = 200;
+  const Profile profile = take_profile(options.run, kMilliseconds);
+  save_trace(profile, options.profile);
+  if (!options.output_folder.empty()) {
+    std::vector<runtime::Port> ports;
+    for (size_t i = 0; i < profile.outputs.size(); ++i) ports.push_back({profile.output_names[i], {}});
+    save_outputs(options.output_folder, options.format, ports, profile.outputs);
+  }
+  fmt::print("{}{}  trace of the last run\n", text(profile), options.profile);
+  return 0;
+}
+
 int show(const Options& options, const std::vector<runtime::Port>& ports, const std::vector<ir::Tensor>& outputs) {
   if (!options.output_folder.empty()) {
     save_outputs(options.output_folder, options.format, ports, outputs);
@@ -62,6 +79,7 @@ int show(const Options& options, const std::vector<runtime::Port>& ports, const 
 }
 
 int run_run(const Options& options) {
+  if (!options.profile.empty()) return run_profiled(options);
   if (options.stream.stream) {
     const StreamRun run = run_stream(options.run, options.stream, options.chunk);
     fmt::print(stderr, "note: {} frames in {} steps\n", run.frames, run.steps);
@@ -86,6 +104,7 @@ Command add_run(CLI::App& seqc) {
       ->capture_default_str();
   add_run_options(*app, options->run);
   add_stream_options(*app, options->stream, "runs it step by step, as a stream");
+  add_profile_option(*app, options->profile)->excludes("--stream");
   app->add_option("--chunk", options->chunk, "frames of a step of a stream; all at once unless given")
       ->check(CLI::PositiveNumber)
       ->needs("--stream");
