@@ -16,6 +16,7 @@
 #include "tools/seqc/command.h"
 #include "tools/seqc/coverage.h"
 #include "tools/seqc/dot.h"
+#include "tools/seqc/inspect_page.h"
 #include "tools/seqc/model_summary.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/stream_options.h"
@@ -34,13 +35,15 @@ Examples:
   seqc inspect model.onnx --ir                             the kernels that become code
   seqc inspect model.onnx --ir=import                      the model as read; any pass name: after that pass
   seqc inspect model.onnx --dot | dot -Tsvg > model.svg
+  seqc inspect model.onnx --html model.html                graph, layers, scans, IR before and after each pass, memory
+  seqc inspect model.onnx --html model.html --dim T=100 --profile trace.json    and the time of each kernel
   seqc inspect --coverage model.onnx                       every node that is refused, and why; exit code 1 if any is
   seqc inspect --operators                                 the ONNX operators that are supported
   seqc inspect model.onnx --stream                         as a stream: time, what goes from step to step, or why not
   seqc inspect out/model.so)";
 
 struct Options {
-  std::string model, stage;
+  std::string model, stage, page, profile;
   bool dot = false, json = false, coverage = false, operators = false;
   runtime::CompileOptions compile;
   StreamArguments stream;
@@ -112,6 +115,21 @@ int inspect_summary(const Options& options) {
   return 0;
 }
 
+int write_page(const Options& options) {
+  PageOptions page{.model = options.model, .compile = options.compile};
+  if (!options.profile.empty()) {
+    constexpr double kMilliseconds = 300;
+    RunOptions run;
+    run.model = options.model;
+    run.compile = options.compile;
+    page.profile = take_profile(run, kMilliseconds);
+    save_trace(*page.profile, options.profile);
+  }
+  save_inspect_page(page, options.page);
+  fmt::print("{}\n", options.page);
+  return 0;
+}
+
 int run_inspect(Options& options) {
   if (options.operators) return print_operators(options.json);
   if (options.coverage && !options.model.ends_with(".onnx") &&
@@ -134,11 +152,12 @@ int run_inspect(Options& options) {
     return 0;
   }
   if (runtime::is_library(options.model)) {
-    if (wants_ir || options.json)
+    if (wants_ir || options.json || !options.page.empty())
       fail(ErrorKind::BadInput, "{}: a library holds no IR; inspect its model", options.model);
     return inspect_library(options);
   }
   fit_values(options.model, options.compile);
+  if (!options.page.empty()) return write_page(options);
   if (options.coverage) return print_coverage(options.model, options.compile, options.json);
   if (!wants_ir) return inspect_summary(options);
   const auto function = runtime::load_function(options.model, options.compile);
@@ -160,11 +179,18 @@ Command add_inspect(CLI::App& seqc) {
                            ->check(check_stage, "");
   CLI::Option* as_dot =
       app->add_flag("--dot", options->dot, "prints a graph for Graphviz, of the stage that --ir names");
-  app->add_flag("--json", options->json, "the summary, coverage or table as JSON")->excludes(as_dot);
+  CLI::Option* page =
+      app->add_option("--html", options->page, "writes a page about the model and all that becomes of it")
+          ->type_name("FILE")
+          ->excludes(stage)
+          ->excludes(as_dot);
+  add_profile_option(*app, options->profile)->needs(page);
+  app->add_flag("--json", options->json, "the summary, coverage or table as JSON")->excludes(as_dot)->excludes(page);
   CLI::Option* coverage =
       app->add_flag("--coverage", options->coverage, "lists which nodes are compiled, and why others are not")
           ->excludes(stage)
-          ->excludes(as_dot);
+          ->excludes(as_dot)
+          ->excludes(page);
   app->add_flag("--operators", options->operators, "prints the table of ONNX operators; needs no model")
       ->excludes(coverage)
       ->excludes(stage)

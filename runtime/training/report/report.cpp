@@ -200,12 +200,22 @@ Report& Report::sample(const std::string& text) {
   return *this;
 }
 
+Report& Report::html(const std::string& block) {
+  body_ += block + "\n";
+  return *this;
+}
+
+Report& Report::style(const std::string& rules) {
+  style_ += rules;
+  return *this;
+}
+
 std::string Report::html() const {
   std::string text =
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  text += fmt::format("<title>{}</title>\n<style>\n{}</style></head>\n<body><main>\n<h1>{}</h1>\n", escaped(title_),
-                      kStyle, escaped(title_));
+  text += fmt::format("<title>{}</title>\n<style>\n{}{}</style></head>\n<body><main>\n<h1>{}</h1>\n", escaped(title_),
+                      kStyle, style_, escaped(title_));
   if (!subtitle_.empty()) text += fmt::format("<p class=\"sub\">{}</p>\n", escaped(subtitle_));
   return text + body_ + "</main></body></html>\n";
 }

@@ -1,4 +1,4 @@
-/// A page about a training run that opens in any browser: plots, tables and samples in one file, without scripts.
+/// A page, as about a training run, that opens in any browser: plots, tables and samples in one file, without scripts.
 #pragma once
 
 #include <string>
@@ -38,12 +38,16 @@ class Report {
   /// Text as a model wrote it, blanks and line ends included.
   Report& sample(const std::string& text);
 
+  /// HTML that is whole, and whose text is escaped already, and rules for what it brings along.
+  Report& html(const std::string& block);
+  Report& style(const std::string& rules);
+
   std::string html() const;
   /// The file appears whole or not at all.
   void save(const std::string& path) const;
 
  private:
-  std::string title_, subtitle_, body_;
+  std::string title_, subtitle_, style_, body_;
 };
 
 }  // namespace seqc::training
