@@ -179,7 +179,8 @@ class Graph {
           for (const size_t other : boxes_[box].to) sum += place[other], ++count;
         mean[box] = count > 0 ? sum / count : place[box];
       }
-      std::stable_sort(layer.begin(), layer.end(), [&](size_t a, size_t b) { return mean[a] < mean[b]; });
+      std::sort(layer.begin(), layer.end(),
+                [&](size_t a, size_t b) { return std::pair(mean[a], place[a]) < std::pair(mean[b], place[b]); });
       number(layer);
     };
     for (int sweep = 0; sweep < 8; ++sweep) {

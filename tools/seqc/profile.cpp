@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "ir/error.h"
 #include "runtime/compile_info.h"
@@ -74,8 +75,9 @@ void add_rows(Profile& profile, const ModelRun& run, const runtime::Profiler& pr
     profile.rows.push_back(std::move(row));
   }
   profile.between = std::max(0.0, profile.run_microseconds - in_kernels);
-  std::stable_sort(profile.rows.begin(), profile.rows.end(),
-                   [](const ProfileRow& a, const ProfileRow& b) { return a.microseconds > b.microseconds; });
+  std::sort(profile.rows.begin(), profile.rows.end(), [](const ProfileRow& a, const ProfileRow& b) {
+    return std::tie(b.microseconds, a.kernel) < std::tie(a.microseconds, b.kernel);
+  });
 }
 
 /// A number of so many digits behind the point, or nothing.
