@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "passes/streaming/streaming.h"
+#include "runtime/compile.h"
 #include "runtime/program.h"
 #include "runtime/thread_pool.h"
 

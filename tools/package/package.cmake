@@ -40,6 +40,6 @@ if(TARGET seqc_python)
   list(APPEND CPACK_COMPONENTS_ALL python)
   seqc_deb(python python3-seqc python "compiler for sequence models, for Python"
            "Compiles ONNX models to native code and runs them on NumPy arrays.")
-  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3, python3-numpy")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3 (>= 3.11~), python3 (<< 3.12), python3-numpy")
 endif()
 include(CPack)
