@@ -63,7 +63,7 @@ std::shared_ptr<const Program> Program::compile_file(const std::string& path, co
 
 std::shared_ptr<const Program> compile_bytes(std::span<const std::byte> model, const std::string& name,
                                              const CompileOptions& options) {
-  return generate(lower_bytes(model, name, options), options);
+  return Program::generate(lower_bytes(model, name, options), options);
 }
 
 std::shared_ptr<const Program> Program::compile(std::unique_ptr<ir::Function> function) {
