@@ -12,6 +12,7 @@
 
 #include "ir/error.h"
 #include "ir/parser.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/runtime/allocation_counter.h"
 #include "tests/runtime/lock_counter.h"

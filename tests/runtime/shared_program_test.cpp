@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/runtime/sample_models.h"
 #include "tests/support/onnx_model.h"

@@ -8,7 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "runtime/compile.h"
+#include "runtime/build_times.h"
 #include "tools/seqc/text.h"
 
 namespace seqc::tools {
