@@ -102,6 +102,7 @@ bool fuse_gates(ir::Function&, PassContext&);
 bool hoist_invariants(ir::Function&, PassContext&);
 bool hoist_projections(ir::Function&, PassContext&);
 bool lower_convolutions(ir::Function&, PassContext&);
+bool orient_products(ir::Function&, PassContext&);
 bool pack_weights(ir::Function&, PassContext&);
 bool quantise_activations(ir::Function&, PassContext&);
 bool regroup_sums(ir::Function&, PassContext&);

@@ -32,7 +32,7 @@ std::vector<std::string> standard_pipeline() {
       // Weights in fewer bytes, if asked for: here all of them are constants, and gates share their inputs already.
       "compress-weights", "quantise-activations",
       // The form that code generation knows; simplify would undo the first before the second has made use of it.
-      "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
+      "orient-products", "canonicalize-contractions", "pack-weights", "simplify", "fold", "eliminate-common-subexpressions",
       "eliminate-dead-code", "form-kernels", "eliminate-dead-code", "chain-products",
   };
 }
@@ -68,6 +68,7 @@ constexpr std::array kPasses = {
              "makes contractions on a scan's inputs one product over all steps"},
     PassInfo{"lower-convolutions", lower_convolutions, Exactness::Reassociates,
              "writes convolutions of many channels as products"},
+    PassInfo{"orient-products", orient_products, kExact, "turns products over whose columns would leave lanes empty"},
     PassInfo{"pack-weights", pack_weights, kExact, "lays weights out in the order in which they are read"},
     PassInfo{"quantise-activations", quantise_activations, Exactness::Approximates,
              "multiplies rows of u8 with weights of i8"},

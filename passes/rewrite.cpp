@@ -34,6 +34,11 @@ Op* defining(const Value* value, Opcode code) {
   return op && op->code() == code ? op : nullptr;
 }
 
+Op* next_op(const Op* op) {
+  const auto ops = op->parent()->op_list();
+  return *(std::find(ops.begin(), ops.end(), op) + 1);
+}
+
 void replace_op(Op* op, const std::vector<Value*>& values) {
   SEQC_CHECK(values.size() == op->result_count(), "{} replaced by {} values", op->info().mnemonic, values.size());
   for (size_t i = 0; i < values.size(); ++i) {

@@ -23,6 +23,9 @@ const ir::Tensor* single_element(const ir::Value* value);
 /// The op that defines `value` if it is a `code`, else null.
 ir::Op* defining(const ir::Value* value, ir::Opcode code);
 
+/// The op behind `op`, which is no terminator.
+ir::Op* next_op(const ir::Op* op);
+
 /// Replaces the results of `op` by `values` and erases it.
 void replace_op(ir::Op* op, const std::vector<ir::Value*>& values);
 
