@@ -9,8 +9,11 @@ namespace seqc::codegen {
 
 Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
   const auto& attr = op.as<ir::ContractAttr>();
-  Contraction c{&op,        ir::parse_contract_spec(attr.spec),     {}, {}, {},
-                attr.lanes, static_cast<int64_t>(op.result_count())};
+  Contraction c{};
+  c.op = &op;
+  c.spec = ir::parse_contract_spec(attr.spec);
+  c.block = attr.lanes;
+  c.gates = static_cast<int64_t>(op.result_count());
   const size_t rank = op.result()->shape().size();
   Coordinates at;
   for (const char label : c.spec.lhs) {
@@ -20,12 +23,22 @@ Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
   auto lhs = buffer_access(op.operand(0), at, kernel, rank + 1);
   SEQC_CHECK(lhs, "contract kernel: the left operand has no affine address");
   c.lhs = *lhs;
-  const ir::Shape& packed = op.operand(1)->shape();
   c.depth = op.operand(0)->shape()[c.spec.lhs.find(c.spec.summed[0])];
-  Coordinates batch(packed.size());
-  for (size_t i = 0; i < c.spec.batch.size(); ++i)
-    batch[i].variable = static_cast<int>(c.spec.out.find(c.spec.batch[i]));
-  c.weights = *buffer_access(op.operand(1), batch, kernel, rank + 1);
+  c.in_place = is_defined_inside(op.operand(1), kernel);
+  const ir::Value* weights = c.in_place ? op.operand(1)->op()->operand(0) : op.operand(1);
+  const std::string labels = c.in_place ? c.spec.rhs : c.spec.batch;
+  Coordinates first(weights->shape().size());
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (c.spec.batch.find(labels[i]) != std::string::npos)
+      first[i].variable = static_cast<int>(c.spec.out.find(labels[i]));
+  c.weights = *buffer_access(weights, first, kernel, rank + 1);
+  if (c.in_place) {
+    c.line_step = row_major_strides(weights->shape())[labels.find(c.spec.summed[0])];
+    c.block_step = Dim(c.block);
+  } else {
+    c.line_step = Dim(c.block * c.gates);
+    c.block_step = ir::ceildiv(c.depth, Dim(c.group())) * Dim(c.group()) * c.line_step;
+  }
   return c;
 }
 
@@ -82,8 +95,7 @@ class Products {
     for (int v = 0; v < tile_.columns; ++v)
       if (tile_.variables[v] && !(c_.weights.strides[v] == Dim(0)))
         start = e_.add(start, e_.mul(tile_.variables[v], f_.dim(c_.weights.strides[v])));
-    const Dim rounded_depth = ir::ceildiv(c_.depth, Dim(c_.group())) * Dim(c_.group());
-    start = e_.add(start, e_.mul(block, f_.dim(rounded_depth * c_.weight_row())));
+    start = e_.add(start, e_.mul(block, f_.dim(c_.block_step)));
     return e_.element_address(f_.pointers.at(c_.weights.buffer), c_.stored(), start);
   }
 
@@ -92,7 +104,7 @@ class Products {
     constexpr int64_t kLine = 64;
     llvm::Value* passes = e_.CreateUDiv(e_.CreateSub(depth.end, depth.begin), e_.i64(at_once));
     llvm::Value* line = e_.add(e_.mul(depth.ahead, passes), e_.CreateUDiv(done, e_.i64(at_once)));
-    llvm::Value* end = e_.element_address(panel_, c_.stored(), e_.mul(depth.end, f_.dim(c_.weight_row())));
+    llvm::Value* end = e_.element_address(panel_, c_.stored(), e_.mul(depth.end, f_.dim(c_.line_step)));
     llvm::Value* address = e_.CreateGEP(e_.getInt8Ty(), end, e_.mul(line, e_.i64(kLine)));
     e_.CreateIntrinsic(llvm::Intrinsic::prefetch, {e_.getPtrTy()},
                        {address, e_.getInt32(0), e_.getInt32(2), e_.getInt32(1)});
@@ -130,8 +142,8 @@ class Products {
   /// the others come one by one.
   void step(llvm::Value* k, llvm::Value* in_group, bool dots, Emitter::Carried& sums) {
     llvm::Value* first = c_.group() == 1 ? k : e_.CreateSub(k, in_group);
-    llvm::Value* line = e_.element_address(panel_, c_.stored(), e_.mul(first, f_.dim(c_.weight_row())));
-    const WeightTypes types{c_.stored(), dots ? c_.stored() : type_, c_.group()};
+    llvm::Value* line = e_.element_address(panel_, c_.stored(), e_.mul(first, f_.dim(c_.line_step)));
+    const WeightTypes types{c_.stored(), dots ? c_.stored() : type_, c_.group(), c_.in_place};
     const auto weight = [&](size_t v) {
       const auto number = static_cast<int64_t>(v);
       return dots ? load_weight_words(e_, line, types, number, tile_.lanes)

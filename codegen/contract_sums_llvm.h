@@ -8,13 +8,17 @@
 
 namespace seqc::codegen {
 
-/// One contraction of a kernel with its packed weights (see Opcode::Pack): accumulators for `rows` rows by
-/// `gates * vectors` registers, one chain of fused multiply-adds over k each.
+/// One contraction of a kernel with its packed weights (see Opcode::Pack), or with weights whose packing stands in the
+/// kernel and is never done, as they are read where they lie: accumulators for `rows` rows by `gates * vectors`
+/// registers, one chain of fused multiply-adds over k each.
 struct Contraction {
   const ir::Op* op;
   ir::ContractSpec spec;
   Access lhs;      // the last variable is k
-  Access weights;  // element 0 of a block's row; variables as in the result
+  Access weights;  // element 0 of block 0; variables as in the result
+  bool in_place;   // the weights are not packed
+  Dim block_step;  // elements from a block of the weights to the next
+  Dim line_step;   // from a line of them, a group of k, to the next, for one k
   Dim depth;       // summed elements
   int64_t block;   // columns of a block
   int64_t gates;
@@ -22,7 +26,6 @@ struct Contraction {
   ir::DType type() const { return op->result()->dtype(); }
   ir::DType stored() const { return weights.buffer->dtype(); }
   int64_t group() const { return op->as<ir::ContractAttr>().group; }  // consecutive k side by side
-  Dim weight_row() const { return Dim(block * gates); }               // elements a k
 };
 
 /// Reads a contraction of a kernel whose domain is the result's shape.

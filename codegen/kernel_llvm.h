@@ -131,6 +131,7 @@ llvm::Value* combine(Emitter& e, ir::ReduceKind kind, ir::DType type, llvm::Valu
 struct WeightTypes {
   ir::DType stored, multiplied;
   int64_t group;
+  bool in_place;  ///< lines may begin anywhere, not only at whole cache lines
 };
 /// Register number `vector` of a line of packed weights (see Opcode::Pack), converted: those for number `k` (i64) of the
 /// group that the line holds.

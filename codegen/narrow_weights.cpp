@@ -18,6 +18,7 @@ llvm::Value* part_of_words(Emitter& e, llvm::Value* words, ir::DType stored, llv
 }
 
 llvm::Align alignment(const WeightTypes& types, int64_t lanes) {
+  if (types.in_place) return llvm::Align(ir::size_of(types.stored));
   return llvm::Align(std::min<size_t>(64, static_cast<size_t>(lanes * types.group) * ir::size_of(types.stored)));
 }
 

@@ -7,14 +7,6 @@ namespace seqc::ir {
 
 namespace {
 
-/// Whether the memory of a value is chosen by the block around it or somebody who calls it.
-bool leaves_block(const Value* value) {
-  return std::any_of(value->users().begin(), value->users().end(), [](const Op* user) {
-    if (user->code() == Opcode::Reshape) return leaves_block(user->result());
-    return user->code() == Opcode::Return || user->code() == Opcode::Yield;
-  });
-}
-
 /// Whether the value gets memory of its own in the block, which can be chosen.
 bool is_computed_in(const Value* value, const Block& block) {
   const Op* op = value->op();
@@ -23,6 +15,13 @@ bool is_computed_in(const Value* value, const Block& block) {
 }
 
 }  // namespace
+
+bool leaves_block(const Value* value) {
+  return std::any_of(value->users().begin(), value->users().end(), [](const Op* user) {
+    if (user->code() == Opcode::Reshape) return leaves_block(user->result());
+    return user->code() == Opcode::Return || user->code() == Opcode::Yield;
+  });
+}
 
 Value* strip_reshapes(Value* value) {
   while (value->op() && value->op()->code() == Opcode::Reshape) value = value->op()->operand(0);

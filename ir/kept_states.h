@@ -20,6 +20,9 @@ struct KeptState {
 /// where somebody else decides.
 std::vector<KeptState> kept_states(const Op& scan);
 
+/// Whether the memory of a value is chosen by the block around it or by somebody who calls it.
+bool leaves_block(const Value* value);
+
 /// The value whose bytes a reshape (through any number of reshapes) shows.
 Value* strip_reshapes(Value* value);
 

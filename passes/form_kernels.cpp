@@ -12,6 +12,7 @@
 #include "passes/kernel_classes.h"
 #include "passes/pass.h"
 #include "passes/remarks.h"
+#include "passes/rewrite.h"
 
 namespace seqc::passes {
 namespace {
@@ -105,6 +106,7 @@ class BlockFormer {
 
   bool can_inline(const Op& op) {
     if (op.unused()) return false;
+    if (is_read_in_place(op)) return true;
     const KernelRole kernel_role = role(op);
     if (kernel_role != KernelRole::Index && kernel_role != KernelRole::Point) return false;
     const auto& users = op.result()->users();
@@ -437,11 +439,6 @@ bool is_storable(const Value* value, const Block& block, bool from_control) {
   }
 }
 
-Op* next_op(const Op* op) {
-  const auto ops = op->parent()->op_list();
-  return *(std::find(ops.begin(), ops.end(), op) + 1);
-}
-
 /// Copies yielded and returned values that no kernel of the block can write in place: arguments, constants, values
 /// yielded twice, results of inner loops.
 void legalize_terminator(Block& block) {
@@ -481,6 +478,30 @@ void legalize_terminator(Block& block) {
   }
 }
 
+/// A state whose collection before the steps could be kept, if the one behind them did not live where somebody else
+/// decides: that one becomes a copy, which the kernel that computes the state writes, too.
+void separate_collections(Op* scan) {
+  Block& body = scan->region();
+  Op* yield = body.terminator();
+  const auto carries = static_cast<size_t>(scan->as<ScanAttr>().carries);
+  for (size_t k = 0; k < carries; ++k) {
+    Value* next = strip_reshapes(yield->operand(k));
+    if (!next->op() || next->op()->parent() != &body) continue;
+    bool keeps = false;
+    std::vector<size_t> elsewhere;
+    for (size_t i = carries; i < yield->operands().size(); ++i) {
+      if (yield->operand(i) == body.argument(k)) keeps = keeps || !leaves_block(scan->result(i));
+      if (strip_reshapes(yield->operand(i)) == next && leaves_block(scan->result(i))) elsewhere.push_back(i);
+    }
+    if (!keeps) continue;
+    for (const size_t i : elsewhere) {
+      Builder b = Builder::before(yield);
+      b.set_location(yield->location());
+      yield->set_operand(i, b.reshape(b.copy(next), yield->operand(i)->shape()));
+    }
+  }
+}
+
 /// States that are kept start in an array of theirs.
 void copy_first_states(Op* scan) {
   Builder b = Builder::before(scan);
@@ -491,7 +512,10 @@ void copy_first_states(Op* scan) {
 void form(Block& block, const std::map<std::string, Op*>& binders, Remarks* remarks, bool& changed) {
   for (Op* op : block.op_list()) {
     if (op->code() == Opcode::Kernel) continue;
-    if (op->code() == Opcode::Scan) copy_first_states(op);
+    if (op->code() == Opcode::Scan) {
+      separate_collections(op);
+      copy_first_states(op);
+    }
     for (size_t i = 0; i < op->region_count(); ++i) form(op->region(i), binders, remarks, changed);
   }
   legalize_terminator(block);

@@ -1,5 +1,9 @@
 #include "passes/kernel_classes.h"
 
+#include <algorithm>
+
+#include "ir/infer.h"
+
 namespace seqc::passes {
 namespace {
 
@@ -46,6 +50,26 @@ KernelRole role(const Op& op) {
     case Opcode::ReduceWindow: return KernelRole::Root;
     default: return KernelRole::Control;
   }
+}
+
+bool is_read_in_place(const Op& pack) {
+  if (pack.code() != Opcode::Pack || pack.operands().size() != 1 || pack.as<ContractAttr>().group != 1) return false;
+  // With more rows packing costs little, and a larger block no longer comes from the second cache.
+  constexpr int64_t kMostRows = 256, kMostElements = 128 << 10;
+  const auto& attr = pack.as<ContractAttr>();
+  const ContractSpec spec = parse_contract_spec(attr.spec);
+  const Value* weights = pack.operand(0);
+  const Shape& shape = weights->shape();
+  if (weights->is_constant() || (weights->op() && role(*weights->op()) == KernelRole::Index)) return false;
+  if (spec.columns.size() != 1 || spec.summed.size() != 1 || spec.rhs.back() != spec.columns[0]) return false;
+  const Dim &columns = shape.back(), &depth = shape[spec.rhs.find(spec.summed[0])];
+  if (!columns.is_constant() || columns.constant() % attr.lanes != 0) return false;
+  if (!depth.is_constant() || columns.constant() * depth.constant() > kMostElements) return false;
+  return std::all_of(pack.result()->users().begin(), pack.result()->users().end(), [&](const Op* user) {
+    const Dim rows = user->code() == Opcode::Contract ? element_count(user->result()->shape()) : Dim();
+    return user->code() == Opcode::Contract && user->parent() == pack.parent() && user->operand(1) == pack.result() &&
+           rows.is_constant() && rows.constant() <= kMostRows * columns.constant();
+  });
 }
 
 bool is_affine(const Op& op) {

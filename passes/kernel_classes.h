@@ -15,6 +15,10 @@ enum class KernelRole {
 
 KernelRole role(const ir::Op& op);
 
+/// Whether the contractions that read packed weights had better read them where they lie: each line is whole in memory,
+/// and there are so few rows that packing, which happens as often as they do, would cost a good part of their time.
+bool is_read_in_place(const ir::Op& pack);
+
 /// Index ops whose result element addresses are an affine function of the result's indices.
 bool is_affine(const ir::Op& op);
 
