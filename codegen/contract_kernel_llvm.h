@@ -28,6 +28,7 @@ class ContractKernel {
   void emit() {
     plan_loops();
     find_mask();
+    plan_far_lines();
     if (f_.loops) *f_.loops = loops_text();
     row_loops(0);
   }
@@ -74,6 +75,15 @@ class ContractKernel {
   Emitter::Carried accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   std::vector<llvm::Value*> row_numbers(const Rows& rows, llvm::Value* at, int64_t count);
   TileFrame tile_frame() const { return {f_, variables_, row_, columns_, lanes_, vectors_}; }
+  struct FarLines {
+    int64_t arrays = 0;
+    llvm::Value* table = nullptr;      // their addresses
+    int64_t size = 0;                  // bytes of an element
+    int64_t lines = 1, row_step = 64;  // cache lines of a row that are wanted, and bytes from a row to the next
+  };
+  void plan_far_lines();
+  std::function<void(llvm::Value*, int64_t)> asking(const std::vector<llvm::Value*>& rows, llvm::Value* block);
+  void ask(const FarLines& far, llvm::Value* first, int64_t rows, llvm::Value* pass, int64_t passes);
   void epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                 llvm::Value* block);
   void prefetch_epilogue(const std::vector<llvm::Value*>& rows, llvm::Value* block);
@@ -107,6 +117,7 @@ class ContractKernel {
   std::vector<std::pair<int, Dim>> outer_;  // loops around the tiles: variable and size
   int row_ = -1;                            // the variable of the tile's rows; -1: one row
   Dim row_count_ = 1;
+  FarLines next_step_, results_;     // to be asked for in the inner loop
   const ir::Value* mask_ = nullptr;  // false for rows whose products nobody needs
   std::vector<llvm::Value*> variables_;
 };

@@ -1,6 +1,7 @@
 /// Sums of products in registers: the inner loops of contract kernels.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "codegen/kernel_llvm.h"
@@ -38,6 +39,8 @@ struct TileFrame {
   int row;                                     ///< the variable of the tile's rows; -1: one row
   int columns;                                 ///< the variable of the columns
   int64_t lanes, vectors;                      ///< registers of `lanes` columns, `vectors` a block and gate
+  /// Called in each pass through the loop over k, with its number and how many there are; null: nothing.
+  std::function<void(llvm::Value* pass, int64_t passes)> each_pass = {};
 };
 
 /// The part [begin, end) of the summed elements; all of them, where `end` is null.

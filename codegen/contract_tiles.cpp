@@ -177,7 +177,11 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
 Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows,
                                             llvm::Value* block) {
   Emitter::Carried sums = first_sums(chain, rows, block);
-  for (const Contraction& c : chain) sums = add_products(tile_frame(), c, rows, block, {}, std::move(sums));
+  for (const Contraction& c : chain) {
+    TileFrame tile = tile_frame();
+    if (&c == &chains_.back().back()) tile.each_pass = asking(rows, block);
+    sums = add_products(tile, c, rows, block, {}, std::move(sums));
+  }
   return sums;
 }
 

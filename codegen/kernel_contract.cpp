@@ -279,6 +279,10 @@ std::string ContractKernel::loops_text() const {
   else
     text += "; threads share the blocks";
   if (mask_) text += "; rows that the mask drops are skipped";
+  if (next_step_.arrays > 0)
+    text += fmt::format("; asks meanwhile for what the next step reads of {} input(s)", next_step_.arrays);
+  if (results_.arrays > 0)
+    text += fmt::format("; asks for the lines of {} result(s) that it will write", results_.arrays);
   return text;
 }
 

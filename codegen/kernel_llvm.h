@@ -22,8 +22,11 @@ struct Frame {
   Emitter::Symbols symbols;
   llvm::Value* thread;  ///< i64, 0 <= thread < threads
   llvm::Value* threads;
-  llvm::Value* step;             ///< i64, of the innermost scan or loop; 0 outside
-  std::string* loops = nullptr;  ///< where to say what the generator decided; null: nowhere
+  llvm::Value* step;                     ///< i64, of the innermost scan or loop; 0 outside
+  std::string* loops = nullptr;          ///< where to say what the generator decided; null: nowhere
+  std::vector<llvm::Value*> ahead = {};  ///< arrays that the next step reads from far, to be asked for meanwhile
+  int64_t ahead_lines = 0;               ///< cache lines of each
+  std::vector<size_t> far_results = {};  ///< those that are written where no step has been before
 
   const ir::Block& region() const { return kernel.region(); }
   const std::vector<ir::Value*>& yielded() const { return region().terminator()->operands(); }

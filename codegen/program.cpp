@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/ahead.h"
 #include "codegen/barrier_llvm.h"
 #include "codegen/kernel_llvm.h"
 #include "codegen/memory_plan.h"
@@ -375,6 +376,9 @@ class BodyGenerator {
     arguments.push_back(threads_);
     const auto step = step_.find(kernel.parent());
     arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
+    if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end())
+      for (const ir::Value* slice : ahead->second.slices)
+        arguments.push_back(e_.CreateGEP(e_.getInt8Ty(), pointer(slice), e_.i64(ahead->second.step)));
     llvm::Function* function = kernel_function(kernel, sig);
     if (options_.schedule) options_.schedule->back().loops = loops_[function];
     tell(kernel, 0);
@@ -386,8 +390,20 @@ class BodyGenerator {
 
   /// The kernel's function; kernels that are equal but for the values they read share one.
   llvm::Function* kernel_function(const ir::Op& kernel, const KernelSignature& sig) {
-    llvm::Function*& known = kernels_[kernel_key(kernel, sig)];
+    std::string key = kernel_key(kernel, sig);
+    if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end())
+      key += fmt::format("ahead: {} x {}", ahead->second.slices.size(), ahead->second.lines);
+    for (const size_t i : far_results(kernel)) key += fmt::format("far: {}", i);
+    llvm::Function*& known = kernels_[key];
     return known ? known : known = generate_kernel(kernel, sig);
+  }
+
+  /// Results that each step of a scan writes behind those of the step before.
+  std::vector<size_t> far_results(const ir::Op& kernel) const {
+    std::vector<size_t> far;
+    for (size_t i = 0; i < kernel.result_count(); ++i)
+      if (plan_.storage.at(kernel.result(i)).place == Place::ScanEmit) far.push_back(i);
+    return far;
   }
 
   llvm::Function* generate_kernel(const ir::Op& kernel, const KernelSignature& sig) {
@@ -395,6 +411,8 @@ class BodyGenerator {
     const size_t buffers = sig.buffers.size() + kernel.result_count();
     std::vector<llvm::Type*> types(buffers, pointer);
     types.insert(types.end(), sig.symbols.size() + 3, i64);
+    const auto ahead = ahead_.find(&kernel);
+    if (ahead != ahead_.end()) types.insert(types.end(), ahead->second.slices.size(), pointer);
     const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
     auto* function = llvm::Function::Create(llvm::FunctionType::get(e_.getVoidTy(), types, false),
                                             llvm::Function::InternalLinkage, "kernel_" + hint, module_);
@@ -409,6 +427,11 @@ class BodyGenerator {
     frame.thread = function->getArg(argument++);
     frame.threads = function->getArg(argument++);
     frame.step = function->getArg(argument++);
+    if (ahead != ahead_.end()) {
+      while (argument < function->arg_size()) frame.ahead.push_back(function->getArg(argument++));
+      frame.ahead_lines = ahead->second.lines;
+    }
+    frame.far_results = far_results(kernel);
     switch (kernel.as<ir::KernelAttr>().kind) {
       case ir::KernelKind::Map: emit_map(frame); break;
       case ir::KernelKind::Contract: emit_contract(frame); break;
@@ -429,6 +452,7 @@ class BodyGenerator {
     Emitter::Carried initial;
     for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(scan.operand(i)));
     for (size_t i = carries; i < scan.result_count(); ++i) pointers_[scan.result(i)] = place(scan.result(i));
+    if (auto ahead = plan_ahead(scan)) ahead_[ahead->kernel] = std::move(*ahead);
     std::vector<llvm::Value*> scanned;
     for (size_t i = carries; i < scan.operands().size(); ++i) scanned.push_back(pointer(scan.operand(i)));
     const auto finals = e_.loop(e_.i64(0), length, 1, initial, [&](llvm::Value* t, const Emitter::Carried& current) {
@@ -557,6 +581,7 @@ class BodyGenerator {
   AbiTypes abi_;
   llvm::Function* body_;
   Emitter e_;
+  std::map<const ir::Op*, Ahead> ahead_;
   llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
   llvm::Value* listener_ = nullptr;                          ///< an OutputListener or null
   std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block
