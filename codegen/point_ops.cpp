@@ -1,5 +1,7 @@
 #include "codegen/point_ops_llvm.h"
 
+#include <cmath>
+
 #include "codegen/vector_math_llvm.h"
 #include "ir/error.h"
 
@@ -128,6 +130,28 @@ llvm::Type* like(llvm::Type* element, llvm::Value* value) {
   return vector ? llvm::FixedVectorType::get(element, vector->getNumElements()) : element;
 }
 
+/// A float as an integer: the nearest one where it is out of range, 0 for NaN. LLVM's own saturating conversions of
+/// vectors go element by element.
+llvm::Value* saturated(const Point& p, DType to) {
+  llvm::Value* x = p.v[0];
+  llvm::Type* target = like(register_type(p.e.getContext(), to), x);
+  const bool is_signed = ir::is_signed_integer(to);
+  const auto bits = static_cast<unsigned>(8 * ir::size_of(to));
+  if (!x->getType()->isVectorTy() || bits - (is_signed ? 1 : 0) >= 32) {
+    const ID id = is_signed ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+    return p.e.CreateIntrinsic(id, {target, x->getType()}, {x});
+  }
+  const double end = std::ldexp(1.0, static_cast<int>(bits) - (is_signed ? 1 : 0)), least = is_signed ? -end : 0;
+  llvm::Type* words = like(p.e.getInt32Ty(), x);
+  const auto word = [&](double value) { return llvm::ConstantInt::getSigned(words, static_cast<int64_t>(value)); };
+  llvm::Value* above = p.e.CreateFCmpOGE(x, p.constant(end));
+  llvm::Value* inside = p.e.CreateAnd(p.e.CreateFCmpOGE(x, p.constant(least)), p.e.CreateFCmpOLT(x, p.constant(end)));
+  llvm::Value* result = p.e.CreateFPToSI(p.e.CreateSelect(inside, x, p.constant(0)), words);
+  result = p.e.CreateSelect(above, word(end - 1), result);
+  if (is_signed) result = p.e.CreateSelect(p.e.CreateFCmpOLT(x, p.constant(least)), word(least), result);
+  return p.e.CreateTrunc(result, target);
+}
+
 llvm::Value* cast(const Point& p, DType to) {
   if (p.type == to) return p.v[0];
   llvm::Value* x = p.v[0];
@@ -136,9 +160,7 @@ llvm::Value* cast(const Point& p, DType to) {
     return p.floating() ? p.e.CreateFCmpUNE(x, p.constant(0)) : p.e.CreateICmpNE(x, p.constant(0));
   if (p.floating()) {
     if (ir::is_float(to)) return p.e.CreateFPCast(x, target);
-    // The saturating forms also turn NaN into 0.
-    const ID id = ir::is_signed_integer(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
-    return p.e.CreateIntrinsic(id, {target, x->getType()}, {x});
+    return saturated(p, to);
   }
   if (ir::is_float(to)) return p.is_signed() ? p.e.CreateSIToFP(x, target) : p.e.CreateUIToFP(x, target);
   return p.e.CreateIntCast(x, target, p.is_signed());
