@@ -16,7 +16,7 @@ class ContractKernel {
   explicit ContractKernel(Frame& f) : f_(f), e_(f.e) {
     for (const ir::Op* op : f.region().op_list())
       if (op->code() == ir::Opcode::Contract) add_to_chains(read_contraction(*op, f.region()));
-    domain_ = chains_[0].back().op->result()->shape();
+    domain_ = chains_[0].back().op().result()->shape();
     columns_ = static_cast<int>(domain_.size()) - 1;
     block_ = chains_[0].back().block;
     lanes_ = std::min(e_.machine.vector_lanes, block_);
@@ -70,7 +70,7 @@ class ContractKernel {
   using AtRegister = std::function<void(const ir::Value* buffer, llvm::Value* address, llvm::Value* mask)>;
   void tile_registers(const std::vector<const ir::Value*>& buffers, const std::vector<llvm::Value*>& rows,
                       llvm::Value* block, const AtRegister& body);
-  static bool begins_with_sums(const Chain& chain) { return chain.front().op->operands().size() > 2; }
+  static bool begins_with_sums(const Chain& chain) { return chain.front().op().operands().size() > 2; }
   Emitter::Carried first_sums(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   Emitter::Carried accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows, llvm::Value* block);
   std::vector<llvm::Value*> row_numbers(const Rows& rows, llvm::Value* at, int64_t count);
@@ -104,7 +104,7 @@ class ContractKernel {
   /// through the results.
   int64_t part_depth() const { return results_are_sums() ? 512 : 256; }
   bool cuts_depth() const;
-  size_t registers_of(const Chain& chain) const { return static_cast<size_t>(chain.back().gates * vectors_); }
+  size_t registers_of(const Chain& chain) const { return static_cast<size_t>(chain.back().sums() * vectors_); }
   llvm::Type* register_of(const Chain& chain) const;
 
   Frame& f_;

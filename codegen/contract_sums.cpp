@@ -10,7 +10,7 @@ namespace seqc::codegen {
 Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
   const auto& attr = op.as<ir::ContractAttr>();
   Contraction c{};
-  c.op = &op;
+  c.ops = {&op};
   c.spec = ir::parse_contract_spec(attr.spec);
   c.block = attr.lanes;
   c.gates = static_cast<int64_t>(op.result_count());
@@ -22,7 +22,7 @@ Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
   }
   auto lhs = buffer_access(op.operand(0), at, kernel, rank + 1);
   SEQC_CHECK(lhs, "contract kernel: the left operand has no affine address");
-  c.lhs = *lhs;
+  c.lhs = {*lhs};
   c.depth = op.operand(0)->shape()[c.spec.lhs.find(c.spec.summed[0])];
   c.in_place = is_defined_inside(op.operand(1), kernel);
   const ir::Value* weights = c.in_place ? op.operand(1)->op()->operand(0) : op.operand(1);
@@ -42,16 +42,26 @@ Contraction read_contraction(const ir::Op& op, const ir::Block& kernel) {
   return c;
 }
 
+bool share_weights(const Contraction& a, const Contraction& b) {
+  return a.op().operand(1) == b.op().operand(1) && a.op().attr() == b.op().attr() &&
+         a.op().operand(0)->type() == b.op().operand(0)->type();
+}
+
 namespace {
 
 class Products {
  public:
   Products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows)
-      : f_(tile.f), e_(tile.f.e), tile_(tile), c_(c), rows_(rows), type_(c.type()) {
+      : f_(tile.f), e_(tile.f.e), tile_(tile), c_(c), type_(c.type()) {
+    for (llvm::Value* row : rows)
+      for (const Access& lhs : c.lhs) factors_.push_back({row, &lhs});
     vector_ = vector_of(register_type(e_.getContext(), type_), tile.lanes);
     registers_ = static_cast<size_t>(c.gates * tile.vectors);
-    const bool bytes = c.lhs.buffer->dtype() == ir::DType::u8 && c.stored() == ir::DType::i8 && c.group() == 4;
-    dots_ = bytes && !is_immediate(c.lhs.buffer) && c.lhs.strides.back() == Dim(1) && has_byte_dots(e_, tile.lanes);
+    const auto is_bytes = [](const Access& lhs) {
+      return lhs.buffer->dtype() == ir::DType::u8 && !is_immediate(lhs.buffer) && lhs.strides.back() == Dim(1);
+    };
+    dots_ = c.stored() == ir::DType::i8 && c.group() == 4 && has_byte_dots(e_, tile.lanes) &&
+            std::all_of(c.lhs.begin(), c.lhs.end(), is_bytes);
   }
 
   Emitter::Carried add(llvm::Value* block, const Depth& depth, Emitter::Carried sums) {
@@ -91,6 +101,12 @@ class Products {
   }
 
  private:
+  /// What weights are multiplied with: a row of a left-hand side.
+  struct Factor {
+    llvm::Value* row;
+    const Access* lhs;
+  };
+
   /// The weights of a block of columns.
   llvm::Value* panel(llvm::Value* block) {
     llvm::Value* start = f_.dim(c_.weights.offset);
@@ -113,21 +129,23 @@ class Products {
   }
 
   /// What of the address does not depend on the loops outside this tile is left to LLVM to hoist.
-  llvm::Value* lhs_address(llvm::Value* row, llvm::Value* k) {
-    llvm::Value* offset = f_.dim(c_.lhs.offset);
-    const size_t k_variable = c_.lhs.strides.size() - 1;
-    for (size_t v = 0; v < c_.lhs.strides.size(); ++v) {
-      llvm::Value* at = v == k_variable ? k : static_cast<int>(v) == tile_.row ? row : tile_.variables[v];
-      if (at && !(c_.lhs.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(c_.lhs.strides[v])));
+  llvm::Value* lhs_address(const Factor& factor, llvm::Value* k) {
+    const Access& lhs = *factor.lhs;
+    llvm::Value* offset = f_.dim(lhs.offset);
+    const size_t k_variable = lhs.strides.size() - 1;
+    for (size_t v = 0; v < lhs.strides.size(); ++v) {
+      llvm::Value* at = v == k_variable ? k : static_cast<int>(v) == tile_.row ? factor.row : tile_.variables[v];
+      if (at && !(lhs.strides[v] == Dim(0))) offset = e_.add(offset, e_.mul(at, f_.dim(lhs.strides[v])));
     }
-    return e_.element_address(f_.pointers.at(c_.lhs.buffer), c_.lhs.buffer->dtype(), offset);
+    return e_.element_address(f_.pointers.at(lhs.buffer), lhs.buffer->dtype(), offset);
   }
 
   /// The left-hand side's element in all lanes, or its group of four bytes.
-  llvm::Value* element(llvm::Value* row, llvm::Value* k, bool dots) {
-    if (is_immediate(c_.lhs.buffer)) return e_.splat(immediate(e_, c_.lhs.buffer), tile_.lanes);
-    const ir::DType stored = c_.lhs.buffer->dtype();
-    llvm::Value* address = lhs_address(row, k);
+  llvm::Value* element(const Factor& factor, llvm::Value* k, bool dots) {
+    const ir::Value* buffer = factor.lhs->buffer;
+    if (is_immediate(buffer)) return e_.splat(immediate(e_, buffer), tile_.lanes);
+    const ir::DType stored = buffer->dtype();
+    llvm::Value* address = lhs_address(factor, k);
     if (dots) return e_.splat(e_.CreateAlignedLoad(e_.getInt32Ty(), address, llvm::Align(1)), tile_.lanes);
     llvm::Value* loaded =
         e_.CreateAlignedLoad(memory_type(e_.getContext(), stored), address, llvm::Align(ir::size_of(stored)));
@@ -151,12 +169,12 @@ class Products {
       return dots ? load_weight_words(e_, line, types, number, tile_.lanes)
                   : load_weights(e_, line, types, number, tile_.lanes, in_group);
     };
-    const bool hold_weights = registers_ < rows_.size();
+    const bool hold_weights = registers_ < factors_.size();
     std::vector<llvm::Value*> held;
-    for (size_t i = 0; i < (hold_weights ? registers_ : rows_.size()); ++i)
-      held.push_back(hold_weights ? weight(i) : element(rows_[i], k, dots));
-    for (size_t i = 0; i < (hold_weights ? rows_.size() : registers_); ++i) {
-      llvm::Value* other = hold_weights ? element(rows_[i], k, dots) : weight(i);
+    for (size_t i = 0; i < (hold_weights ? registers_ : factors_.size()); ++i)
+      held.push_back(hold_weights ? weight(i) : element(factors_[i], k, dots));
+    for (size_t i = 0; i < (hold_weights ? factors_.size() : registers_); ++i) {
+      llvm::Value* other = hold_weights ? element(factors_[i], k, dots) : weight(i);
       for (size_t j = 0; j < held.size(); ++j) {
         llvm::Value*& sum = hold_weights ? sums[i * registers_ + j] : sums[j * registers_ + i];
         llvm::Value *x = hold_weights ? other : held[j], *w = hold_weights ? held[j] : other;
@@ -169,10 +187,10 @@ class Products {
   Emitter& e_;
   const TileFrame& tile_;
   const Contraction& c_;
-  const std::vector<llvm::Value*>& rows_;
+  std::vector<Factor> factors_;
   const ir::DType type_;
   llvm::Type* vector_;
-  size_t registers_;  // of a row
+  size_t registers_;  // of a factor
   bool dots_;         // groups of k are products of bytes that stand side by side
   llvm::Value* panel_ = nullptr;
 };

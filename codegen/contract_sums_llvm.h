@@ -9,28 +9,37 @@
 
 namespace seqc::codegen {
 
-/// One contraction of a kernel with its packed weights (see Opcode::Pack), or with weights whose packing stands in the
-/// kernel and is never done, as they are read where they lie: accumulators for `rows` rows by `gates * vectors`
-/// registers, one chain of fused multiply-adds over k each.
+/// Contractions of a kernel that have their packed weights (see Opcode::Pack) in common, mostly one: they run together, so
+/// that each weight is loaded once. Or with weights whose packing stands in the kernel and is never done, as they are read
+/// where they lie. Accumulators for `rows` rows by `sums() * vectors` registers, one chain of fused multiply-adds over k
+/// each.
 struct Contraction {
-  const ir::Op* op;
+  std::vector<const ir::Op*> ops;
   ir::ContractSpec spec;
-  Access lhs;      // the last variable is k
-  Access weights;  // element 0 of block 0; variables as in the result
-  bool in_place;   // the weights are not packed
-  Dim block_step;  // elements from a block of the weights to the next
-  Dim line_step;   // from a line of them, a group of k, to the next, for one k
-  Dim depth;       // summed elements
-  int64_t block;   // columns of a block
-  int64_t gates;
+  std::vector<Access> lhs;  // one an op; the last variable is k
+  Access weights;           // element 0 of block 0; variables as in the result
+  bool in_place;            // the weights are not packed
+  Dim block_step;           // elements from a block of the weights to the next
+  Dim line_step;            // from a line of them, a group of k, to the next, for one k
+  Dim depth;                // summed elements
+  int64_t block;            // columns of a block
+  int64_t gates;            // results of one op
 
-  ir::DType type() const { return op->result()->dtype(); }
+  const ir::Op& op() const { return *ops[0]; }
+  int64_t sums() const { return gates * static_cast<int64_t>(ops.size()); }
+  const ir::Value* result(int64_t sum) const {
+    return ops[static_cast<size_t>(sum / gates)]->result(static_cast<size_t>(sum % gates));
+  }
+  ir::DType type() const { return op().result()->dtype(); }
   ir::DType stored() const { return weights.buffer->dtype(); }
-  int64_t group() const { return op->as<ir::ContractAttr>().group; }  // consecutive k side by side
+  int64_t group() const { return op().as<ir::ContractAttr>().group; }  // consecutive k side by side
 };
 
 /// Reads a contraction of a kernel whose domain is the result's shape.
 Contraction read_contraction(const ir::Op& op, const ir::Block& kernel);
+
+/// Whether both have the same weights and multiply them alike.
+bool share_weights(const Contraction& a, const Contraction& b);
 
 /// Where the sums of a kernel stand: its loops around the rows and blocks, and the shape of a block in registers.
 struct TileFrame {
@@ -50,7 +59,7 @@ struct Depth {
   llvm::Value* ahead = nullptr;
 };
 
-/// Adds the products of `rows` and a block of columns to `sums`: one register a row, gate and vector, in this order.
+/// Adds the products of `rows` and a block of columns to `sums`: one register a row, op, gate and vector, in this order.
 /// `depth.begin` is a multiple of 8 groups.
 Emitter::Carried add_products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
                               llvm::Value* block, const Depth& depth, Emitter::Carried sums);

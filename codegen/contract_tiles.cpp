@@ -48,11 +48,14 @@ void ContractKernel::depth_parts(const Chain& chain, const DepthPart& body) {
 bool ContractKernel::results_are_sums() const {
   if (mask_ || lanes_ == 1) return false;
   size_t results = 0;
-  for (const Chain& chain : chains_) results += static_cast<size_t>(chain.back().gates);
+  for (const Chain& chain : chains_) results += static_cast<size_t>(chain.back().sums());
   if (results != f_.yielded().size()) return false;
   return std::all_of(f_.yielded().begin(), f_.yielded().end(), [&](const ir::Value* value) {
     const bool plain = value->dtype() == ir::DType::f32 || value->dtype() == ir::DType::f64;
-    const auto is_result = [&](const Chain& chain) { return chain.back().op == value->op(); };
+    const auto is_result = [&](const Chain& chain) {
+      const auto& ops = chain.back().ops;
+      return std::find(ops.begin(), ops.end(), value->op()) != ops.end();
+    };
     return plain && value->users().size() == 1 && std::any_of(chains_.begin(), chains_.end(), is_result);
   });
 }
@@ -83,8 +86,8 @@ void ContractKernel::sums_in_results(const Rows& rows, const Rows& blocks) {
 /// The kernel's results that are this chain's sums.
 std::vector<const ir::Value*> ContractKernel::results_of(const Chain& chain) const {
   std::vector<const ir::Value*> results;
-  for (size_t g = 0; g < chain.back().op->result_count(); ++g) {
-    const auto at = std::find(f_.yielded().begin(), f_.yielded().end(), chain.back().op->result(g));
+  for (int64_t s = 0; s < chain.back().sums(); ++s) {
+    const auto at = std::find(f_.yielded().begin(), f_.yielded().end(), chain.back().result(s));
     results.push_back(f_.kernel.result(static_cast<size_t>(at - f_.yielded().begin())));
   }
   return results;
@@ -139,7 +142,7 @@ void ContractKernel::store_tile(const Emitter::Carried& registers, const std::ve
 /// What the sums of a chain begin with.
 Emitter::Carried ContractKernel::first_sums(const Chain& chain, const std::vector<llvm::Value*>& rows,
                                             llvm::Value* block) {
-  const auto& operands = chain.front().op->operands();
+  const auto& operands = chain.front().op().operands();
   if (begins_with_sums(chain)) return load_tile({operands.begin() + 2, operands.end()}, rows, block);
   return Emitter::Carried(rows.size() * registers_of(chain), llvm::Constant::getNullValue(register_of(chain)));
 }
@@ -167,8 +170,8 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
   for (int64_t v = 0; v < vectors_; ++v) {
     std::vector<llvm::Value*> vector;
     for (size_t i = 0; i < chains_.size(); ++i)
-      for (int64_t g = 0; g < chains_[i].back().gates; ++g)
-        vector.push_back(sums[i][static_cast<size_t>(g * vectors_ + v)]);
+      for (int64_t s = 0; s < chains_[i].back().sums(); ++s)
+        vector.push_back(sums[i][static_cast<size_t>(s * vectors_ + v)]);
     epilogue(vector, numbers[0], e_.i64(v), block);
   }
 }
@@ -222,7 +225,7 @@ llvm::Value* ContractKernel::column_mask(llvm::Value* first) {
   return e_.CreateICmpSLT(e_.lane_numbers(lanes_), e_.splat(left, lanes_));
 }
 
-/// `accumulators`: one register a contraction's gate, of one row and vector.
+/// `accumulators`: one register a contraction's result, of one row and vector.
 void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llvm::Value* row, llvm::Value* vector,
                               llvm::Value* block) {
   llvm::Value* first = e_.add(e_.mul(block, e_.i64(block_)), e_.mul(vector, e_.i64(lanes_)));
@@ -230,8 +233,8 @@ void ContractKernel::epilogue(const std::vector<llvm::Value*>& accumulators, llv
     if (mask_) evaluate.assume(mask_, true);
     size_t i = 0;
     for (const Chain& chain : chains_)
-      for (int64_t g = 0; g < chain.back().gates; ++g)
-        evaluate.bind(chain.back().op->result(g), identity_coordinates(domain_.size()), accumulators[i++]);
+      for (int64_t s = 0; s < chain.back().sums(); ++s)
+        evaluate.bind(chain.back().result(s), identity_coordinates(domain_.size()), accumulators[i++]);
   });
 }
 
@@ -276,10 +279,10 @@ void ContractKernel::epilogue_from_memory(const std::vector<llvm::Value*>& sums,
     e_.loop(e_.i64(0), e_.i64(vectors_), 1, [&](llvm::Value* v) {
       std::vector<llvm::Value*> vector;
       for (size_t i = 0; i < chains_.size(); ++i) {
-        const int64_t gates = chains_[i].back().gates;
-        for (int64_t g = 0; g < gates; ++g) {
-          llvm::Value* gate = e_.add(e_.mul(r, e_.i64(gates)), e_.i64(g));
-          llvm::Value* number = e_.add(e_.mul(gate, e_.i64(vectors_)), v);
+        const int64_t of_row = chains_[i].back().sums();
+        for (int64_t s = 0; s < of_row; ++s) {
+          llvm::Value* sum = e_.add(e_.mul(r, e_.i64(of_row)), e_.i64(s));
+          llvm::Value* number = e_.add(e_.mul(sum, e_.i64(vectors_)), v);
           vector.push_back(e_.CreateLoad(register_of(chains_[i]), register_in(sums[i], chains_[i], number)));
         }
       }

@@ -8,12 +8,29 @@
 namespace seqc::codegen {
 
 void ContractKernel::add_to_chains(Contraction c) {
-  if (c.op->operands().size() == 2 || !is_defined_inside(c.op->operand(2), f_.region())) {
+  const bool begins_with_zero = c.op().operands().size() == 2;
+  const auto goes_on = [](const ir::Op* op) {  // whether another contraction takes over its sums
+    const auto& users = op->result()->users();
+    return std::any_of(users.begin(), users.end(),
+                       [](const ir::Op* user) { return user->code() == ir::Opcode::Contract; });
+  };
+  if (begins_with_zero && !goes_on(&c.op())) {
+    const auto with_its_weights = std::find_if(chains_.begin(), chains_.end(), [&](const Chain& other) {
+      return other.size() == 1 && !begins_with_sums(other) && !goes_on(&other[0].op()) && share_weights(other[0], c);
+    });
+    if (with_its_weights != chains_.end()) {
+      Contraction& together = with_its_weights->front();
+      together.ops.push_back(&c.op());
+      together.lhs.push_back(c.lhs[0]);
+      return;
+    }
+  }
+  if (begins_with_zero || !is_defined_inside(c.op().operand(2), f_.region())) {
     chains_.push_back({std::move(c)});
     return;
   }
   const auto chain = std::find_if(chains_.begin(), chains_.end(),
-                                  [&](const Chain& before) { return before.back().op == c.op->operand(2)->op(); });
+                                  [&](const Chain& before) { return &before.back().op() == c.op().operand(2)->op(); });
   SEQC_CHECK(chain != chains_.end(), "contract kernel: the sums to begin with are no contraction's of this kernel");
   chain->push_back(std::move(c));
 }
@@ -33,7 +50,7 @@ void ContractKernel::plan_loops() {
   epilogue_reads_.assign(accesses.begin() + static_cast<ptrdiff_t>(epilogue), accesses.end());
   for (const Chain& chain : chains_) {
     for (const Contraction& c : chain) {
-      accesses.push_back(c.lhs);
+      accesses.insert(accesses.end(), c.lhs.begin(), c.lhs.end());
       accesses.push_back(c.weights);
     }
   }
@@ -196,18 +213,18 @@ llvm::Value* ContractKernel::row_number(const Rows& rows, llvm::Value* at) {
   return e_.CreateZExt(number, e_.getInt64Ty());
 }
 
-/// Registers that one row of the widest contraction accumulates in.
+/// Registers that one row of the widest contraction takes: accumulators, and a broadcast of each left-hand side.
 int64_t ContractKernel::row_registers() const {
   size_t widest = 1;
-  for (const Chain& chain : chains_) widest = std::max(widest, registers_of(chain));
+  for (const Chain& chain : chains_) widest = std::max(widest, registers_of(chain) + chain.back().lhs.size());
   return static_cast<int64_t>(widest);
 }
 
-/// As many rows as their accumulators, one weight register and one broadcast each leave registers for; a known number
-/// of rows is cut into tiles of about equal size.
+/// As many rows as their accumulators and broadcasts, and one weight register, leave registers for; a known number of
+/// rows is cut into tiles of about equal size.
 int64_t ContractKernel::tile_rows() const {
   if (row_ < 0 || row_count_ == Dim(1)) return 1;
-  const int64_t most = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / (row_registers() + 1));
+  const int64_t most = std::max<int64_t>(1, (e_.machine.vector_registers - 1) / row_registers());
   if (!row_count_.is_constant() || row_count_.constant() == 0 || mask_) return most;
   const int64_t count = (row_count_.constant() + most - 1) / most;
   return (row_count_.constant() + count - 1) / count;
@@ -263,7 +280,7 @@ std::string ContractKernel::loops_text() const {
     return total.str();
   };
   int64_t gates = 0;
-  for (const Chain& chain : chains_) gates += chain.back().gates;
+  for (const Chain& chain : chains_) gates += chain.back().sums();
   std::string text =
       fmt::format("tiles of {} row(s) x {} columns x {} product(s): {} sums of {} terms in registers of {} lanes",
                   tile_rows(), block_, gates, tile_rows() * gates * vectors_, terms(chains_.front()), lanes_);
