@@ -29,6 +29,7 @@ struct Target {
 struct TargetInfo {
   int64_t vector_lanes;  ///< f32 elements of a vector register
   int64_t vector_registers;
+  bool has_byte_dots;       ///< sums four products of bytes in one instruction
   std::string description;  ///< "x86_64-pc-linux-gnu znver4", for people
 };
 

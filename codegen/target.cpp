@@ -103,7 +103,7 @@ std::string describe_target(const llvm::TargetMachine& machine, const Target& ta
 TargetInfo describe(const Target& target) {
   const auto machine = make_target_machine(target);
   const Machine info = describe_machine(*machine, target);
-  return {info.vector_lanes, info.vector_registers, describe_target(*machine, target)};
+  return {info.vector_lanes, info.vector_registers, info.has_byte_dots, describe_target(*machine, target)};
 }
 
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {

@@ -28,8 +28,8 @@ struct ContractSpec {
 ContractSpec parse_contract_spec(const std::string& spec);
 
 /// What a contraction of `x` with right-hand sides of `weights` is computed in, and results in; nothing where there is
-/// none. Of one type: that type. f32 with f16, bf16 or i8 (compressed weights): f32. u8 with i8 (activations that are
-/// quantised, too): i32.
+/// none. Of one type: that type. f32 with f16, bf16, i8 or i16 (compressed weights): f32. u8 with i8 (activations
+/// that are quantised, too): i32.
 std::optional<DType> contract_type(DType x, DType weights);
 
 /// Output size of a sliding window over `size` elements (after input dilation and padding).

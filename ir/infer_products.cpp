@@ -51,8 +51,9 @@ std::vector<Type> infer_contract(const Op& op) {
          fmt::format("got {} and {}, expected right-hand sides of one element type", op.operand(1)->type().str(),
                      op.operand(i)->type().str()));
     need(contract_type(type, op.operand(i)->dtype()).has_value(),
-         fmt::format("got {} and {}, expected operands of one element type, f32 with f16, bf16 or i8, or u8 with i8",
-                     op.operand(0)->type().str(), op.operand(i)->type().str()));
+         fmt::format(
+             "got {} and {}, expected operands of one element type, f32 with f16, bf16, i8 or i16, or u8 with i8",
+             op.operand(0)->type().str(), op.operand(i)->type().str()));
   }
   const LabelSizes sizes = contract_sizes(op, spec);
   Shape shape;
@@ -145,7 +146,8 @@ Type infer_reduce_window(const Op& op) {
 std::optional<DType> contract_type(DType x, DType weights) {
   if (x == weights) return x;
   if (x == DType::u8 && weights == DType::i8) return DType::i32;
-  const bool compressed = weights == DType::f16 || weights == DType::bf16 || weights == DType::i8;
+  const bool compressed =
+      weights == DType::f16 || weights == DType::bf16 || weights == DType::i8 || weights == DType::i16;
   return x == DType::f32 && compressed ? std::optional(x) : std::nullopt;
 }
 

@@ -1,12 +1,17 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <tuple>
 
 #include "ir/builder.h"
 #include "ir/error.h"
 #include "ir/infer.h"
 #include "passes/pass.h"
+#include "passes/remarks.h"
 #include "passes/rewrite.h"
 
 namespace seqc::passes {
@@ -17,22 +22,15 @@ using namespace ir;
 // Below these sizes weights stay as they are: they fit the first cache in any case, and the scales of i8 would be a good
 // part of what is saved.
 constexpr int64_t kFewestSummed = 8, kFewestElements = 256;
+// What quantise-activations can sum of weights of two bytes.
+constexpr int64_t kMostSummed = 32768;
 
 /// Weights in fewer bytes: w is about narrow * scale.
 struct Narrow {
-  Value* weights;
-  Value* scale;  ///< broadcasts against the result, and has no leading dims of 1; null: 1
+  Tensor weights;
+  std::optional<Tensor> scale;  ///< broadcasts against the result, and has no leading dims of 1; nothing: 1
+  double error;                 ///< the sum of squares of what the weights have changed by
 };
-
-DType stored_type(WeightFormat format) {
-  switch (format) {
-    case WeightFormat::F32: return DType::f32;
-    case WeightFormat::F16: return DType::f16;
-    case WeightFormat::BF16: return DType::bf16;
-    case WeightFormat::I8: return DType::i8;
-  }
-  internal_error(__FILE__, __LINE__, "format", "unknown weight format");
-}
 
 int64_t summed_size(const ContractSpec& spec, const Tensor& weights) {
   int64_t size = 1;
@@ -41,16 +39,18 @@ int64_t summed_size(const ContractSpec& spec, const Tensor& weights) {
   return size;
 }
 
-/// Round to nearest even; false where that is not near: a number beyond f16 would become infinite.
-bool round_to(DType type, const Tensor& weights, Tensor& rounded) {
+/// Rounded to nearest even; nothing where that is not near: a number beyond f16 would become infinite.
+std::optional<Narrow> round_to(DType type, const Tensor& weights) {
+  Narrow narrow{Tensor(type, weights.shape()), std::nullopt, 0};
   const auto from = weights.data<float>();
-  const auto to = rounded.mutable_data<uint16_t>();
+  const auto to = narrow.weights.mutable_data<uint16_t>();
   for (size_t i = 0; i < from.size(); ++i) {
     to[i] = type == DType::f16 ? float_to_f16(from[i]) : float_to_bf16(from[i]);
     const float back = type == DType::f16 ? f16_to_float(to[i]) : bf16_to_float(to[i]);
-    if (std::isfinite(from[i]) && !std::isfinite(back)) return false;
+    if (std::isfinite(from[i]) && !std::isfinite(back)) return std::nullopt;
+    narrow.error += std::pow(static_cast<double>(back) - from[i], 2);
   }
-  return true;
+  return narrow;
 }
 
 /// For each element of `weights`, the number of its column among those that have a scale: the labels that the result has.
@@ -78,42 +78,45 @@ std::vector<size_t> column_of_elements(const ContractSpec& spec, const Tensor& w
   return result;
 }
 
-/// Symmetric: the largest magnitude of a column becomes 127. False for columns with NaN or infinity.
-bool quantise(const ContractSpec& spec, const Tensor& weights, Tensor& quantised, Tensor& scales) {
+/// Integers of type T, symmetric: the largest magnitude of a column becomes `most`. Nothing for NaN or infinity.
+template <class T>
+std::optional<Narrow> quantise(const ContractSpec& spec, const Tensor& weights, DType type, float most) {
   std::vector<int64_t> shape;
   const std::vector<size_t> column = column_of_elements(spec, weights, shape);
   while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
-  scales = Tensor(DType::f32, shape);
+  Narrow narrow{Tensor(type, weights.shape()), Tensor(DType::f32, shape), 0};
   const auto from = weights.data<float>();
-  const auto scale = scales.mutable_data<float>();
+  const auto scale = narrow.scale->mutable_data<float>();
   std::fill(scale.begin(), scale.end(), 0.0F);
   for (size_t i = 0; i < from.size(); ++i) {
-    if (!std::isfinite(from[i])) return false;
+    if (!std::isfinite(from[i])) return std::nullopt;
     scale[column[i]] = std::max(scale[column[i]], std::abs(from[i]));
   }
-  for (float& s : scale) s = s == 0 ? 1 : s / 127;
-  const auto to = quantised.mutable_data<int8_t>();
+  for (float& s : scale) s = s == 0 ? 1 : s / most;
+  const auto to = narrow.weights.mutable_data<T>();
   for (size_t i = 0; i < from.size(); ++i) {
-    const float steps = scale[column[i]] == 0 ? 0 : from[i] / scale[column[i]];  // 0: of subnormal weights
-    to[i] = static_cast<int8_t>(std::clamp(std::nearbyint(steps), -127.0F, 127.0F));
+    const float step = scale[column[i]];
+    const float steps = step == 0 ? 0 : from[i] / step;  // 0: of subnormal weights
+    to[i] = static_cast<T>(std::clamp(std::nearbyint(steps), -most, most));
+    narrow.error += std::pow(static_cast<double>(to[i]) * step - from[i], 2);
   }
-  return true;
+  return narrow;
 }
+
+/// All right-hand sides of a contraction in one format: they are packed together.
+using NarrowSides = std::vector<Narrow>;
 
 class Compressor {
  public:
-  Compressor(Function& f, WeightFormat format) : f_(f), format_(format), type_(stored_type(format)) {}
+  Compressor(Function& f, const PassContext& context) : f_(f), context_(context) {}
 
   bool compress(Op* op) {
     const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
-    std::vector<Narrow> narrow;
-    for (size_t i = 1; i < op->operands().size(); ++i) {  // all or none: they are packed together
-      const Value* weights = op->operand(i);
-      if (!is_worth(weights, spec)) return false;
-      narrow.push_back(compressed(weights, spec));
-      if (!narrow.back().weights) return false;
-    }
-    replace(op, narrow);
+    for (size_t i = 1; i < op->operands().size(); ++i)
+      if (!is_worth(op->operand(i), spec)) return false;
+    const auto sides = in_best_format(op, spec);
+    if (!sides) return false;
+    replace(op, *sides, spec);
     return true;
   }
 
@@ -124,38 +127,64 @@ class Compressor {
     return tensor.count() >= kFewestElements && summed_size(spec, tensor) >= kFewestSummed;
   }
 
-  /// Each constant once, however many steps and contractions read it; weights null if they have no narrow form.
-  const Narrow& compressed(const Value* weights, const ContractSpec& spec) {
-    const auto [it, inserted] = done_.try_emplace({weights, spec.rhs, spec.out}, Narrow{nullptr, nullptr});
-    if (!inserted) return it->second;
-    const Tensor& tensor = weights->constant();
-    Tensor narrow(type_, tensor.shape()), scales;
-    const bool fits =
-        format_ == WeightFormat::I8 ? quantise(spec, tensor, narrow, scales) : round_to(type_, tensor, narrow);
-    if (!fits) return it->second;
-    it->second.weights = f_.constant(std::move(narrow), weights->name());
-    if (format_ == WeightFormat::I8)
-      it->second.scale = f_.constant(std::move(scales), weights->name().empty() ? "" : weights->name() + "_scale");
-    return it->second;
+  std::optional<NarrowSides> in_best_format(const Op* op, const ContractSpec& spec) const {
+    if (context_.weights == WeightFormat::I8)
+      return in_format(op, [&](const Tensor& w) { return quantise<int8_t>(spec, w, DType::i8, 127); });
+    const DType type = context_.weights == WeightFormat::F16 ? DType::f16 : DType::bf16;
+    auto floats = in_format(op, [&](const Tensor& w) { return round_to(type, w); });
+    const bool to_integers =
+        context_.activations == ActivationFormat::I16 && summed_size(spec, op->operand(1)->constant()) <= kMostSummed;
+    if (!to_integers) return floats;
+    constexpr float kMost = 127 * 256 + 127;  // two signed bytes
+    auto integers = in_format(op, [&](const Tensor& w) { return quantise<int16_t>(spec, w, DType::i16, kMost); });
+    if (!integers || (floats && error_of(*floats) < error_of(*integers))) return floats;
+    if (context_.remarks)
+      context_.remarks->did(op, "keeps its weights as integers of 16 bits, with a scale for each column",
+                            fmt::format("they are closer than as {}, and rows become integers, too", name(type)));
+    return integers;
   }
 
-  static void replace(Op* op, const std::vector<Narrow>& narrow) {
+  template <class F>
+  static std::optional<NarrowSides> in_format(const Op* op, F narrow) {
+    NarrowSides sides;
+    for (size_t i = 1; i < op->operands().size(); ++i) {
+      auto side = narrow(op->operand(i)->constant());
+      if (!side) return std::nullopt;
+      sides.push_back(std::move(*side));
+    }
+    return sides;
+  }
+
+  static double error_of(const NarrowSides& sides) {
+    return std::accumulate(sides.begin(), sides.end(), 0.0,
+                           [](double sum, const Narrow& side) { return sum + side.error; });
+  }
+
+  /// Each constant once, however many steps and contractions read it.
+  Value* constant(const Value* weights, const ContractSpec& spec, const Tensor& tensor, const char* suffix) {
+    Value*& known = done_[{weights, spec.rhs, spec.out, tensor.dtype()}];
+    if (!known) known = f_.constant(tensor, weights->name().empty() ? "" : weights->name() + suffix);
+    return known;
+  }
+
+  void replace(Op* op, const NarrowSides& sides, const ContractSpec& spec) {
     Builder b = Builder::before(op);
     b.set_location(op->location());
     std::vector<Value*> operands = {op->operand(0)}, results;
-    for (const Narrow& n : narrow) operands.push_back(n.weights);
+    for (size_t i = 0; i < sides.size(); ++i)
+      operands.push_back(constant(op->operand(i + 1), spec, sides[i].weights, ""));
     const Op* product = b.create(Opcode::Contract, std::move(operands), op->attr());
-    for (size_t i = 0; i < narrow.size(); ++i) {
+    for (size_t i = 0; i < sides.size(); ++i) {
       Value* result = product->result(i);
-      results.push_back(narrow[i].scale ? b.mul(result, narrow[i].scale) : result);
+      const auto& scale = sides[i].scale;
+      results.push_back(scale ? b.mul(result, constant(op->operand(i + 1), spec, *scale, "_scale")) : result);
     }
     replace_op(op, results);
   }
 
   Function& f_;
-  const WeightFormat format_;
-  const DType type_;
-  std::map<std::tuple<const Value*, std::string, std::string>, Narrow> done_;
+  const PassContext& context_;
+  std::map<std::tuple<const Value*, std::string, std::string, DType>, Value*> done_;
 };
 
 }  // namespace
@@ -165,13 +194,15 @@ class Compressor {
 /// stays f32; the product says what is stored, since `contract` converts its right-hand sides:
 ///   contract x @w:f32    becomes    contract x @w:bf16 (or f16, rounded to nearest even)
 ///                        or         mul (contract x @w:i8) @scale, one scale a column: its largest magnitude / 127
+/// Where rows become integers of 16 bits (PassContext::activations), f16 and bf16 stand for 16 bits a weight: integers
+/// with scales as well, wherever those are closer to the weights (in the mean over a contraction).
 /// Before: pack-weights. After: fuse-gates, and fold, which makes weights constants. Approximates: weights change.
 /// Does not fire on: WeightFormat::F32, weights of fewer than 256 elements or 8 summed ones or without columns (biases
 /// are no operands of contractions), constants with values that the format lacks (beyond 65504 for f16; NaN, infinity
 /// for i8), weights known at run time only.
 bool compress_weights(Function& f, PassContext& context) {
   if (context.weights == WeightFormat::F32) return false;
-  Compressor compressor(f, context.weights);
+  Compressor compressor(f, context);
   bool changed = false;
   const auto is_plain = [](const Op* op) {
     return op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0;

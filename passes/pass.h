@@ -17,11 +17,11 @@ namespace seqc::passes {
 
 class Remarks;
 
-/// How constant weights of contractions are kept: as they are, in 16-bit floats, or in 8-bit integers with an f32 scale
-/// for each column.
+/// How constant weights of contractions are kept: as they are, in 16 bits (floats, or what compress-weights finds
+/// closer), or in 8-bit integers with an f32 scale for each column.
 enum class WeightFormat { F32, F16, BF16, I8 };
 
-/// What weights of I8 are multiplied with: as it is, or rounded row by row to integers of 16 bits, or of 8.
+/// What weights that are integers are multiplied with: as it is, or rounded row by row to integers of 16 bits, or of 8.
 enum class ActivationFormat { F32, I16, I8 };
 
 /// What a pass may know of the machine and of the user's wishes. No pass reads anything else.

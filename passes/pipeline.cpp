@@ -53,7 +53,7 @@ constexpr std::array kPasses = {
     PassInfo{"chain-products", chain_products, Exactness::Reassociates,
              "adds up the products of a kernel in one set of accumulators"},
     PassInfo{"compress-weights", compress_weights, Exactness::Approximates,
-             "keeps constant weights of contractions as f16, bf16 or i8"},
+             "keeps constant weights of contractions as f16, bf16, i16 or i8"},
     PassInfo{"differentiate", differentiate, kExact, "writes gradients out"},
     PassInfo{"eliminate-common-subexpressions", eliminate_common_subexpressions, kExact,
              "computes equal expressions once"},

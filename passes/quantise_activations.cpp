@@ -11,46 +11,63 @@ namespace {
 
 using namespace ir;
 
-constexpr int64_t kMostSummed = 65536;  // products of 255 and 127 that i32 can sum
+constexpr int64_t kMostSummed = 32768;  // two sums of so many products of 255 and 128 fit into i32
 constexpr int32_t kZero = 128;          // what stands for 0 in a row of u8
+constexpr int32_t kTwoDigits = 127 * 256 + 127;
 constexpr double kSmallest = 0x1p-100;  // rows without larger numbers are zeros: their scale stays a normal number
 
-/// 128 times the sum of each column, as it broadcasts against the result, without leading dims of 1.
-Tensor zero_products(const ContractSpec& spec, const Tensor& weights) {
-  std::vector<int64_t> strides(spec.rhs.size(), 0), shape(spec.out.size(), 1);
+/// Adds 128 times the sum of each column.
+void add_zero_products(const ContractSpec& spec, const Tensor& weights, Tensor& to) {
+  std::vector<int64_t> strides(spec.rhs.size(), 0);
   int64_t columns = 1;
   for (size_t i = spec.out.size(); i-- > 0;) {
     const size_t at = spec.rhs.find(spec.out[i]);
     if (at == std::string::npos) continue;
     strides[at] = columns;
-    columns *= shape[i] = weights.shape()[at];
+    columns *= weights.shape()[at];
   }
-  while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
-  Tensor sums(DType::i32, shape);
-  const auto to = sums.mutable_data<int32_t>();
+  const auto sums = to.mutable_data<int32_t>();
   const auto from = weights.data<int8_t>();
   for (size_t e = 0; e < from.size(); ++e) {
     int64_t rest = static_cast<int64_t>(e), column = 0;
     for (size_t i = spec.rhs.size(); i-- > 0; rest /= weights.shape()[i])
       column += rest % weights.shape()[i] * strides[i];
-    to[static_cast<size_t>(column)] += kZero * from[e];
+    sums[static_cast<size_t>(column)] += kZero * from[e];
   }
-  return sums;
 }
 
-/// true, false: which limb stands where.
-Tensor upper_and_lower() {
-  Tensor tensor(DType::boolean, {2});
-  tensor.set_integer(0, 1);
-  return tensor;
+/// The shape of a number a column as it broadcasts against the result, without leading dims of 1.
+std::vector<int64_t> column_shape(const ContractSpec& spec, const Tensor& weights) {
+  std::vector<int64_t> shape(spec.out.size(), 1);
+  for (size_t i = 0; i < spec.out.size(); ++i)
+    if (const size_t at = spec.rhs.find(spec.out[i]); at != std::string::npos) shape[i] = weights.shape()[at];
+  while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
+  return shape;
 }
+
+/// Integers as bytes, signed digits, the upper one first: v = 256 * bytes[0] + bytes[1], or v = bytes[0].
+using Limbs = std::vector<Value*>;
 
 struct QuantisedRows {
-  Value* bytes;  ///< u8, of the shape of x; with two limbs, [2, shape of x]
+  Limbs bytes;   ///< u8, of the shape of x; kZero stands for 0
   Value* scale;  ///< f32, beside the result
 };
 
-/// Each row of x (what is summed over together) in steps of its largest magnitude / `most`, of the shape of x.
+/// i8 as it is; i16 as two bytes of signed digits.
+Limbs weight_limbs(Function& f, Value* weights) {
+  if (weights->dtype() == DType::i8) return {weights};
+  Tensor upper(DType::i8, weights->constant().shape()), lower = upper;
+  const auto from = weights->constant().data<int16_t>();
+  for (size_t i = 0; i < from.size(); ++i) {
+    const auto low = static_cast<int8_t>(from[i] & 0xff);  // wraps
+    lower.mutable_data<int8_t>()[i] = low;
+    upper.mutable_data<int8_t>()[i] = static_cast<int8_t>((from[i] - low) / 256);
+  }
+  const auto name = [&](const char* which) { return weights->name().empty() ? "" : weights->name() + which; };
+  return {f.constant(std::move(upper), name("_upper")), f.constant(std::move(lower), name("_lower"))};
+}
+
+/// Each row of x (what is summed over together) as integers, its largest magnitude as `most`; and what one of them is.
 std::pair<Value*, Value*> steps_and_scale(Builder& b, Value* x, const ContractSpec& spec, double most) {
   std::vector<int64_t> summed;
   Shape with_ones = x->shape();
@@ -59,9 +76,10 @@ std::pair<Value*, Value*> steps_and_scale(Builder& b, Value* x, const ContractSp
     summed.push_back(static_cast<int64_t>(i));
     with_ones[i] = Dim(1);
   }
-  Value* largest = b.reduce(ReduceKind::Max, b.abs(x), summed);
-  Value* scale = b.mul(b.max(largest, b.scalar_like(x, kSmallest)), b.scalar_like(x, 1 / most));
-  return {b.emit(Opcode::Round, {b.div(x, b.reshape(scale, with_ones))}), scale};
+  Value* largest = b.max(b.reduce(ReduceKind::Max, b.abs(x), summed), b.scalar_like(x, kSmallest));
+  Value* steps_a_unit = b.reshape(b.div(b.scalar_like(x, most), largest), with_ones);
+  Value* steps = b.cast(b.emit(Opcode::Round, {b.mul(x, steps_a_unit)}), DType::i32);
+  return {steps, b.mul(largest, b.scalar_like(x, 1 / most))};
 }
 
 /// A value with the labels of x that are not summed, as one that broadcasts against the result.
@@ -84,23 +102,14 @@ Value* beside_result(Builder& b, Value* value, const ContractSpec& spec) {
   return b.reshape(transposed, std::move(shape));
 }
 
-/// One byte: steps of a 127th, around 128.
-QuantisedRows quantise_8(Builder& b, Value* x, const ContractSpec& spec) {
-  const auto [steps, scale] = steps_and_scale(b, x, spec, 127);
-  return {b.cast(b.add(steps, b.scalar_like(x, kZero)), DType::u8), beside_result(b, scale, spec)};
-}
-
-/// Two bytes: steps of a 32512th. The upper limb, around 128, stands before the lower one: they are rows of one product,
-/// so that weights are read once.
-QuantisedRows quantise_16(Builder& b, Value* x, const ContractSpec& spec, Function& f) {
-  const auto [steps, scale] = steps_and_scale(b, x, spec, 127.0 * 256);
-  Value* upper = b.emit(Opcode::Floor, {b.mul(steps, b.scalar_like(x, 1.0 / 256))});
-  Value* lower = b.sub(steps, b.mul(upper, b.scalar_like(x, 256)));
-  std::vector<int64_t> limbs(x->shape().size() + 1, 1);
-  limbs[0] = 2;
-  Value* is_upper = f.constant(upper_and_lower().reshaped(limbs), "");
-  Value* both = b.select(is_upper, b.add(upper, b.scalar_like(x, kZero)), lower);
-  return {b.cast(both, DType::u8), beside_result(b, scale, spec)};
+QuantisedRows quantise(Builder& b, Value* x, const ContractSpec& spec, ActivationFormat format) {
+  const bool one_byte = format == ActivationFormat::I8;
+  const auto [steps, scale] = steps_and_scale(b, x, spec, one_byte ? 127 : kTwoDigits);
+  const auto from_zero = [&](Value* digit) { return b.add(digit, b.scalar_like(digit, kZero)); };
+  Value *lowest = from_zero(steps), *beside = beside_result(b, scale, spec);
+  if (one_byte) return {{b.cast(lowest, DType::u8)}, beside};
+  Value* upper = b.emit(Opcode::Shr, {lowest, b.scalar_like(steps, 8)});
+  return {{b.cast(from_zero(upper), DType::u8), b.cast(lowest, DType::u8)}, beside};  // casts leave the lowest byte
 }
 
 bool can_quantise(const Op* op, const ContractSpec& spec) {
@@ -110,62 +119,82 @@ bool can_quantise(const Op* op, const ContractSpec& spec) {
   for (size_t i = 0; i < spec.lhs.size(); ++i)
     if (spec.summed.find(spec.lhs[i]) != std::string::npos) summed = summed * x[i];
   if (!summed.is_constant() || summed.constant() > kMostSummed || summed.constant() == 0) return false;
-  return std::all_of(op->operands().begin() + 1, op->operands().end(),
-                     [](const Value* w) { return w->is_constant() && w->dtype() == DType::i8; });
+  return std::all_of(op->operands().begin() + 1, op->operands().end(), [](const Value* w) {
+    return w->is_constant() && (w->dtype() == DType::i8 || w->dtype() == DType::i16);
+  });
 }
 
-/// The sums of products with one byte of a row, without what its 128 adds.
-Value* sums_without_zero(Builder& b, Value* product, const Value* weights, const ContractSpec& spec, Function& f) {
-  const std::string name = weights->name().empty() ? "" : weights->name() + "_zeros";
-  return b.cast(b.sub(product, f.constant(zero_products(spec, weights->constant()), name)), DType::f32);
+/// Sums of products of bytes that count alike, and what the zeros of the rows have added to them.
+struct Sums {
+  Value* products = nullptr;
+  Tensor of_zeros = {};
+  std::string name = {};  ///< of the weights
+};
+
+/// A result is the sum of 256^i * sums[i] over i.
+using WeightedSums = std::vector<Sums>;
+
+/// Adds the products of a byte of the rows and one of the weights, for each result.
+void add_products(Builder& b, Value* row, const std::vector<Limbs>& weights, size_t limb, const ContractSpec& spec,
+                  size_t power, std::vector<WeightedSums>& sums) {
+  std::vector<Value*> operands = {row};
+  for (const Limbs& w : weights) operands.push_back(w[limb]);
+  const Op* product = b.create(Opcode::Contract, operands, ContractAttr{.spec = spec.str(), .columns = {}});
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const Tensor& w = operands[i + 1]->constant();
+    Sums& sum = sums[i][power];
+    if (!sum.products) sum = {nullptr, Tensor(DType::i32, column_shape(spec, w)), operands[i + 1]->name()};
+    sum.products = sum.products ? b.add(sum.products, product->result(i)) : product->result(i);
+    add_zero_products(spec, w, sum.of_zeros);
+  }
+}
+
+/// What the integers add up to, as f32, in units of 256^lowest.
+Value* total(Builder& b, const WeightedSums& sums, size_t lowest) {
+  Value* total = nullptr;
+  for (size_t power = sums.size(); power-- > lowest;) {
+    const auto& [products, of_zeros, name] = sums[power];
+    Value* exact = b.sub(products, b.constant(of_zeros, name.empty() ? "" : name + "_zeros"));
+    Value* here = b.cast(exact, DType::f32);
+    total = total ? b.emit(Opcode::Fma, {total, b.scalar_like(total, 256), here}) : here;
+  }
+  return total;
 }
 
 bool rewrite(Op* op, ActivationFormat format) {
-  ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
+  const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   if (!can_quantise(op, spec)) return false;
   Builder b = Builder::before(op);
   b.set_location(op->location());
-  Function& f = *op->parent()->function();
-  const bool limbs = format == ActivationFormat::I16;
-  const QuantisedRows rows = limbs ? quantise_16(b, op->operand(0), spec, f) : quantise_8(b, op->operand(0), spec);
-  ContractSpec of_bytes = spec;
-  if (limbs) {
-    const char label = unused_label(spec.str(), 'l');
-    of_bytes.lhs.insert(0, 1, label);
-    of_bytes.out.insert(0, 1, label);
-  }
-  std::vector<Value*> operands = op->operands(), results;
-  operands[0] = rows.bytes;
-  const Op* product =
-      b.create(Opcode::Contract, std::move(operands), ContractAttr{.spec = of_bytes.str(), .columns = {}});
-  for (size_t i = 0; i < product->result_count(); ++i) {
-    const Value* weights = op->operand(i + 1);
-    Value* sums = product->result(i);
-    if (limbs) {
-      const auto limb = [&](int64_t which) {
-        return b.reshape(b.slice_axis(sums, 0, Dim(which), Dim(1)), op->result(i)->shape());
-      };
-      Value* upper = sums_without_zero(b, limb(0), weights, spec, f);
-      Value* lower = b.cast(limb(1), DType::f32);
-      results.push_back(b.mul(b.add(b.mul(upper, b.scalar_like(upper, 256)), lower), rows.scale));
-    } else {
-      results.push_back(b.mul(sums_without_zero(b, sums, weights, spec, f), rows.scale));
-    }
-  }
+  std::vector<Limbs> weights;
+  for (size_t i = 1; i < op->operands().size(); ++i) weights.push_back(weight_limbs(b.function(), op->operand(i)));
+  const QuantisedRows rows = quantise(b, op->operand(0), spec, format);
+  // The product of two lower digits is left out: it counts less than what rounding to integers has cost.
+  const size_t limbs = weights[0].size(), highest = limbs + rows.bytes.size() - 2, lowest = highest == 2 ? 1 : 0;
+  std::vector<WeightedSums> sums(op->result_count(), WeightedSums(highest + 1));
+  for (size_t w = 0; w < limbs; ++w)
+    for (size_t x = 0; x < rows.bytes.size(); ++x)
+      if (const size_t power = highest - w - x; power >= lowest)
+        add_products(b, rows.bytes[x], weights, w, spec, power, sums);
+  Value* scale = lowest == 0 ? rows.scale : b.mul(rows.scale, b.scalar_like(rows.scale, 256));
+  std::vector<Value*> results;
+  for (const WeightedSums& of_result : sums) results.push_back(b.mul(total(b, of_result, lowest), scale));
   replace_op(op, results);
   return true;
 }
 
 }  // namespace
 
-/// Makes products of f32 with constant weights of i8 products of bytes: each row becomes integers as the program runs, by
-/// a scale of its own, and their sums are exact. With PassContext::activations I8:
+/// Makes products of f32 with constant weights of i8 or i16 products of bytes: each row becomes integers as the program
+/// runs, by a scale of its own, and their sums are exact. With PassContext::activations I8:
 ///   contract x @w:i8    becomes    mul (cast<f32> (sub (contract q @w) @zeros)) s
 /// where s is the row's largest magnitude / 127, q is round(x / s) + 128 as u8, and zeros are 128 times the column sums.
-/// With I16 a row has two bytes, upper and lower limb, which are two rows of the product; s is its largest / 32512.
+/// With I16 a row has two bytes, signed digits around 128 as well, and s is its largest / 32639; weights of i16 have two
+/// digits, too. Each pair of bytes is a product of its own, but for the two lower ones, which count less than what
+/// rounding has cost.
 /// Before: pack-weights. After: compress-weights. Approximates: rows keep about two digits, or four.
 /// Does not fire on: ActivationFormat::F32, weights of other types or known at run time only, sums of an unknown number
-/// or of more than 65536 terms, which i32 might not hold.
+/// or of more than 32768 terms, which i32 might not hold.
 bool quantise_activations(Function& f, PassContext& context) {
   if (context.activations == ActivationFormat::F32) return false;
   bool changed = false;

@@ -33,13 +33,26 @@ frontend::ImportOptions import_options(const CompileOptions& options) {
 
 }  // namespace
 
+std::string activations_fault(const CompileOptions& options) {
+  using passes::ActivationFormat;
+  using passes::WeightFormat;
+  const auto format = options.activations.value_or(ActivationFormat::F32);
+  if (format == ActivationFormat::I8 && options.weights != WeightFormat::I8)
+    return "got int8, expected weights in int8 as well";
+  if (format == ActivationFormat::I16 && options.weights == WeightFormat::F32)
+    return "got int16, expected weights in f16, bf16 or int8 as well";
+  return "";
+}
+
 passes::PassContext pass_context(const CompileOptions& options) {
   const codegen::TargetInfo info = codegen::describe(options.target);
   passes::PassContext context;
   context.vector_lanes = info.vector_lanes;
   context.vector_registers = info.vector_registers;
   context.weights = options.weights;
-  context.activations = options.activations;
+  if (options.weights != passes::WeightFormat::F32)
+    context.activations = options.activations.value_or(info.has_byte_dots ? passes::ActivationFormat::I16
+                                                                          : passes::ActivationFormat::F32);
   return context;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,10 @@ struct CompileOptions {
   /// Constant weights in fewer bytes than the model has them in: smaller and, where few rows meet many weights, faster
   /// programs, that compute something near. See passes/compress_weights.cpp; inputs, outputs and arithmetic stay f32.
   passes::WeightFormat weights = passes::WeightFormat::F32;
-  /// With weights in I8: what they are multiplied with becomes integers as well, row by row as the program runs. Faster
-  /// where there are dot products of bytes; I16 costs hardly any accuracy. See passes/quantise_activations.cpp.
-  passes::ActivationFormat activations = passes::ActivationFormat::F32;
+  /// With weights in fewer bytes: what they are multiplied with can become integers as well, row by row as the program
+  /// runs. Nothing: I16, which costs hardly any accuracy, where the target has dot products of bytes, so that it is
+  /// faster; else F32. See passes/quantise_activations.cpp.
+  std::optional<passes::ActivationFormat> activations = {};
   passes::PipelineOptions pipeline;
   CacheOptions cache;  ///< of programs that are compiled just in time
   /// Runs can tell of each output as soon as it is written, see Session::run.
@@ -43,6 +45,9 @@ struct CompileOptions {
   /// Runs can tell of each kernel when it begins and ends, see Profiler. Costs some 50 ns a kernel and run.
   bool profiles = false;
 };
+
+/// Why the activations that are asked for do not go with the weights; empty if they do.
+std::string activations_fault(const CompileOptions& options);
 
 /// A function that is ready for code generation.
 struct Lowered {

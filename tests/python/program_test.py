@@ -78,7 +78,7 @@ class Compile(unittest.TestCase):
         np.testing.assert_array_equal(exact, seqc.compile(model, threads=2, cache=False).run([x])[0])
         with self.assertRaisesRegex(seqc.InputError, 'weights="f8": expected one of "f32", "f16", "bf16", "int8"'):
             seqc.compile(models.lstm(), weights="f8")
-        with self.assertRaisesRegex(seqc.InputError, 'expected weights="int8" as well'):
+        with self.assertRaisesRegex(seqc.InputError, 'activations="int8": got int8, expected weights in int8'):
             seqc.compile(models.lstm(), activations="int8")
         with self.assertRaisesRegex(seqc.InputError, "cpu: got"):
             seqc.compile(models.lstm(), cpu="pentium99")

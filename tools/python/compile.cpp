@@ -54,7 +54,8 @@ Format format_of(const std::string& argument, const std::string& text,
   fail(ErrorKind::BadInput, "{}=\"{}\": expected one of {}", argument, text, expected);
 }
 
-void take_formats(const std::string& weights, const std::string& activations, runtime::CompileOptions& options) {
+void take_formats(const std::string& weights, const std::optional<std::string>& activations,
+                  runtime::CompileOptions& options) {
   using passes::ActivationFormat;
   using passes::WeightFormat;
   options.weights = format_of<WeightFormat>("weights", weights,
@@ -62,12 +63,12 @@ void take_formats(const std::string& weights, const std::string& activations, ru
                                              {"f16", WeightFormat::F16},
                                              {"bf16", WeightFormat::BF16},
                                              {"int8", WeightFormat::I8}});
+  if (!activations) return;
   options.activations = format_of<ActivationFormat>(
-      "activations", activations,
+      "activations", *activations,
       {{"f32", ActivationFormat::F32}, {"int16", ActivationFormat::I16}, {"int8", ActivationFormat::I8}});
-  if (options.activations != ActivationFormat::F32 && options.weights != WeightFormat::I8)
-    fail(ErrorKind::BadInput, "activations=\"{}\": expected weights=\"int8\" as well, got weights=\"{}\"", activations,
-         weights);
+  if (const std::string fault = runtime::activations_fault(options); !fault.empty())
+    fail(ErrorKind::BadInput, "activations=\"{}\": {}", *activations, fault);
 }
 
 void take_values(const py::dict& values, const std::vector<ModelSummary::Port>& declared,
@@ -90,8 +91,8 @@ void take_values(const py::dict& values, const std::vector<ModelSummary::Port>& 
 std::shared_ptr<Program> compile(const py::object& model, const std::string& name, int threads, const Dims& dims,
                                  const Shapes& shapes, const py::dict& values, const Dims& sequences,
                                  const std::map<std::string, bool>& optionals, const py::object& example,
-                                 const std::string& weights, const std::string& activations, const std::string& cpu,
-                                 const std::string& features, bool cache) {
+                                 const std::string& weights, const std::optional<std::string>& activations,
+                                 const std::string& cpu, const std::string& features, bool cache) {
   const Source source(model, name);
   if (!source.in_memory && runtime::is_library(source.path))
     fail(ErrorKind::BadInput, "{}: is a library, and compiled already; seqc.load opens it", source.path);

@@ -41,7 +41,7 @@ std::vector<std::string> data_folders(const std::string& folder) {
 std::unique_ptr<runtime::Session> compiled(const std::string& model, runtime::CompileOptions compile, bool compressed) {
   if (!compressed) {
     compile.weights = passes::WeightFormat::F32;
-    compile.activations = passes::ActivationFormat::F32;
+    compile.activations.reset();
   }
   compile.target = {};
   compile.pipeline.print_after.clear();

@@ -29,10 +29,11 @@ constexpr const char* kHelp =
 The library needs nothing but libc and libm. Files appear all together, or not at all.
 
 --weights=f16, bf16 or int8 makes the library smaller, and faster where one row at a time meets many weights (a stream
-through an LSTM of 256 units and more). bf16 is the
-fastest with f32 arithmetic; int8 with --activations=int16 is faster and about as exact as int8 alone, on processors with
-dot products of bytes (AVX-512 VNNI, AVX-VNNI). Inputs and outputs stay f32. What the outputs lose is measured by
-running the model both ways, and printed; judge it on your own data (--accuracy-data), and let --max-weight-error guard it.
+through an LSTM of 128 units and more). On processors with dot products of bytes (AVX-512 VNNI, AVX-VNNI) rows become
+integers of 16 bits on the way into products, and f16 and bf16 are kept as integers with a scale for each column where that
+is closer; --activations=f32 leaves rows as they are, and bf16 is the fastest then. Inputs and outputs stay f32. What the
+outputs lose is measured by running the model both ways, and printed; judge it on your own data (--accuracy-data), and let
+--max-weight-error guard it.
 
 Examples:
   seqc build model.onnx -o out                                  out/model.so, out/model.h, out/seqc.h

@@ -190,27 +190,27 @@ void add_weights_option(CLI::App& app, runtime::CompileOptions& options) {
   app.add_option_function<std::string>(
          "--weights", [&options](const std::string& name) { options.weights = kWeightFormats.at(name); },
          "how to keep constant weights of products: f32 as they are; f16 (3 digits, up to 65504) and bf16 (2 digits) "
-         "in "
-         "half the bytes; int8 in a quarter, with a scale for each column (f32)")
+         "in half the bytes, or as 16-bit integers with a scale for each column where rows become integers and that is "
+         "closer; int8 in a quarter, with a scale for each column (f32)")
       ->check(CLI::IsMember(kWeightFormats))
       ->type_name("f32|f16|bf16|int8");
   app.add_option_function<std::string>(
          "--activations", [&options](const std::string& name) { options.activations = kActivations.at(name); },
-         "with --weights=int8, what is multiplied with them: f32 as it is; int16 or int8 rounded row by row at run "
-         "time, "
-         "for processors with dot products of bytes: int16 about as exact as f32, int8 fastest with many rows (f32)")
+         "what such weights are multiplied with: f32 as it is; int16 or, with --weights=int8 alone, int8: rounded row "
+         "by "
+         "row at run time; int16 is about as exact as f32, int8 fastest with many rows (int16 on processors with dot "
+         "products of bytes, else f32)")
       ->check(CLI::IsMember(kActivations))
       ->type_name("f32|int16|int8");
   app.final_callback([&options] {
-    if (options.activations != passes::ActivationFormat::F32 && options.weights != passes::WeightFormat::I8)
-      throw CLI::ValidationError("--activations", "got integers without --weights=int8, expected both");
+    if (const std::string fault = activations_fault(options); !fault.empty())
+      throw CLI::ValidationError("--activations", fault);
   });
 }
 
 std::string weights_text(const runtime::CompileOptions& options) {
   std::string text = name_of(kWeightFormats, options.weights);
-  if (options.activations != passes::ActivationFormat::F32)
-    text += fmt::format(" with {} activations", name_of(kActivations, options.activations));
+  if (options.activations) text += fmt::format(" with {} activations", name_of(kActivations, *options.activations));
   return text;
 }
 

@@ -50,7 +50,7 @@ def compile(model: ModelSource,
             optionals: Optional[Mapping[str, bool]] = None,
             example: Any = None,
             weights: str = "f32",
-            activations: str = "f32",
+            activations: Optional[str] = None,
             cpu: str = "",
             features: str = "",
             cache: bool = True,
@@ -67,7 +67,8 @@ def compile(model: ModelSource,
     example: inputs as Program.run takes them. Their shapes, values and structure are used as shapes, values, sequences
       and optionals are, but only when the model cannot be compiled without (see Program.specialised).
     weights: "f32", or "f16", "bf16" or "int8" to keep constant weights of products in fewer bytes.
-    activations: with weights="int8" also "int16" or "int8": what is multiplied with them becomes integers as well.
+    activations: what such weights are multiplied with: "f32", or rows rounded to integers: "int16" or, with weights="int8",
+      "int8". By default "int16" where the processor has dot products of bytes, else "f32".
     cpu, features: another processor than this one in LLVM's names ("x86-64-v3", "+avx2,-fma"); it must run here.
     cache: whether compiled code may come from disk and be kept there (see `seqc cache`).
     name: what messages call the model; its path by default.
