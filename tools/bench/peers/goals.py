@@ -95,7 +95,7 @@ def batches(verdict, rows):
 
 def compressed(verdict, rows):
     """Goal 5. Their outputs are held against a tolerance when they are measured."""
-    for kind, limit in (("bf16", 1.7), ("f16", 1.55), ("int8", 2.2), ("int8+int16", 2.2), ("int8+int8", 2.2)):
+    for kind, limit in (("bf16", 1.7), ("f16", 1.55), ("int8", 2.2), ("int8+int8", 2.2)):
         verdict.at_least(f"5: {kind}: {limit} times ONNX Runtime in f32", at_threads(select(rows, compressed=kind), 1),
                          lambda row: report.ratio_to(row, "ort"), limit)
 

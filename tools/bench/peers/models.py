@@ -20,7 +20,9 @@ COMPRESSED = {
     "bf16": (["--weights=bf16"], 1e-3),
     "f16": (["--weights=f16"], 1e-4),
     "int8": (["--weights=int8"], 2e-2),
-    "int8+int16": (["--weights=int8", "--activations=int16"], 2e-2),
+    "bf16+f32": (["--weights=bf16", "--activations=f32"], 2e-3),
+    "f16+f32": (["--weights=f16", "--activations=f32"], 3e-4),
+    "int8+f32": (["--weights=int8", "--activations=f32"], 2e-2),
     "int8+int8": (["--weights=int8", "--activations=int8"], 5e-2),
 }
 
