@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "ir/builder.h"
 #include "ir/infer.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "passes/value_ranges.h"
 
 namespace seqc::passes {
 namespace {
@@ -14,6 +16,7 @@ using namespace ir;
 constexpr int64_t kMostSummed = 32768;  // two sums of so many products of 255 and 128 fit into i32
 constexpr int32_t kZero = 128;          // what stands for 0 in a row of u8
 constexpr int32_t kTwoDigits = 127 * 256 + 127;
+constexpr double kSlack = 1 + 0x1p-10;  // known bounds hold up to what ops round
 constexpr double kSmallest = 0x1p-100;  // rows without larger numbers are zeros: their scale stays a normal number
 
 /// Adds 128 times the sum of each column.
@@ -67,21 +70,6 @@ Limbs weight_limbs(Function& f, Value* weights) {
   return {f.constant(std::move(upper), name("_upper")), f.constant(std::move(lower), name("_lower"))};
 }
 
-/// Each row of x (what is summed over together) as integers, its largest magnitude as `most`; and what one of them is.
-std::pair<Value*, Value*> steps_and_scale(Builder& b, Value* x, const ContractSpec& spec, double most) {
-  std::vector<int64_t> summed;
-  Shape with_ones = x->shape();
-  for (size_t i = 0; i < spec.lhs.size(); ++i) {
-    if (spec.summed.find(spec.lhs[i]) == std::string::npos) continue;
-    summed.push_back(static_cast<int64_t>(i));
-    with_ones[i] = Dim(1);
-  }
-  Value* largest = b.max(b.reduce(ReduceKind::Max, b.abs(x), summed), b.scalar_like(x, kSmallest));
-  Value* steps_a_unit = b.reshape(b.div(b.scalar_like(x, most), largest), with_ones);
-  Value* steps = b.cast(b.emit(Opcode::Round, {b.mul(x, steps_a_unit)}), DType::i32);
-  return {steps, b.mul(largest, b.scalar_like(x, 1 / most))};
-}
-
 /// A value with the labels of x that are not summed, as one that broadcasts against the result.
 Value* beside_result(Builder& b, Value* value, const ContractSpec& spec) {
   std::string kept, ordered;
@@ -102,14 +90,41 @@ Value* beside_result(Builder& b, Value* value, const ContractSpec& spec) {
   return b.reshape(transposed, std::move(shape));
 }
 
-QuantisedRows quantise(Builder& b, Value* x, const ContractSpec& spec, ActivationFormat format) {
+/// A number as integers of a scale: round(x * steps_a_unit).
+Value* rounded_steps(Builder& b, Value* x, Value* steps_a_unit) {
+  return b.cast(b.emit(Opcode::Round, {b.mul(x, steps_a_unit)}), DType::i32);
+}
+
+/// Each row of x (what is summed over together) as integers, its largest magnitude as `most`; and what one of them is.
+std::pair<Value*, Value*> steps_and_scale(Builder& b, Value* x, const ContractSpec& spec, double most) {
+  std::vector<int64_t> summed;
+  Shape with_ones = x->shape();
+  for (size_t i = 0; i < spec.lhs.size(); ++i) {
+    if (spec.summed.find(spec.lhs[i]) == std::string::npos) continue;
+    summed.push_back(static_cast<int64_t>(i));
+    with_ones[i] = Dim(1);
+  }
+  Value* largest = b.max(b.reduce(ReduceKind::Max, b.abs(x), summed), b.scalar_like(x, kSmallest));
+  Value* steps_a_unit = b.reshape(b.div(b.scalar_like(x, most), largest), with_ones);
+  return {rounded_steps(b, x, steps_a_unit), beside_result(b, b.mul(largest, b.scalar_like(x, 1 / most)), spec)};
+}
+
+/// `bound`: no magnitude in x is larger, as far as is known.
+QuantisedRows quantise(Builder& b, Value* x, const ContractSpec& spec, ActivationFormat format, double bound) {
   const bool one_byte = format == ActivationFormat::I8;
-  const auto [steps, scale] = steps_and_scale(b, x, spec, one_byte ? 127 : kTwoDigits);
+  Value *steps, *scale;
+  if (!one_byte && bound >= kSmallest && bound <= 1 / kSmallest) {
+    const double step = kSlack * bound / kTwoDigits;
+    steps = rounded_steps(b, x, b.scalar_like(x, 1 / step));
+    scale = b.scalar_like(x, step);
+  } else {
+    std::tie(steps, scale) = steps_and_scale(b, x, spec, one_byte ? 127 : kTwoDigits);
+  }
   const auto from_zero = [&](Value* digit) { return b.add(digit, b.scalar_like(digit, kZero)); };
-  Value *lowest = from_zero(steps), *beside = beside_result(b, scale, spec);
-  if (one_byte) return {{b.cast(lowest, DType::u8)}, beside};
+  Value* lowest = from_zero(steps);
+  if (one_byte) return {{b.cast(lowest, DType::u8)}, scale};
   Value* upper = b.emit(Opcode::Shr, {lowest, b.scalar_like(steps, 8)});
-  return {{b.cast(from_zero(upper), DType::u8), b.cast(lowest, DType::u8)}, beside};  // casts leave the lowest byte
+  return {{b.cast(from_zero(upper), DType::u8), b.cast(lowest, DType::u8)}, scale};  // casts leave the lowest byte
 }
 
 bool can_quantise(const Op* op, const ContractSpec& spec) {
@@ -161,14 +176,14 @@ Value* total(Builder& b, const WeightedSums& sums, size_t lowest) {
   return total;
 }
 
-bool rewrite(Op* op, ActivationFormat format) {
+bool rewrite(Op* op, ActivationFormat format, double bound) {
   const ContractSpec spec = parse_contract_spec(op->as<ContractAttr>().spec);
   if (!can_quantise(op, spec)) return false;
   Builder b = Builder::before(op);
   b.set_location(op->location());
   std::vector<Limbs> weights;
   for (size_t i = 1; i < op->operands().size(); ++i) weights.push_back(weight_limbs(b.function(), op->operand(i)));
-  const QuantisedRows rows = quantise(b, op->operand(0), spec, format);
+  const QuantisedRows rows = quantise(b, op->operand(0), spec, format, bound);
   // The product of two lower digits is left out: it counts less than what rounding to integers has cost.
   const size_t limbs = weights[0].size(), highest = limbs + rows.bytes.size() - 2, lowest = highest == 2 ? 1 : 0;
   std::vector<WeightedSums> sums(op->result_count(), WeightedSums(highest + 1));
@@ -192,14 +207,20 @@ bool rewrite(Op* op, ActivationFormat format) {
 /// With I16 a row has two bytes, signed digits around 128 as well, and s is its largest / 32639; weights of i16 have two
 /// digits, too. Each pair of bytes is a product of its own, but for the two lower ones, which count less than what
 /// rounding has cost.
+/// Rows of two bytes whose numbers have a bound that the ops before them tell (tanh, sigmoid, ...) have one scale made of
+/// it, and nothing is looked for as the program runs; NaN counts as 0 there.
 /// Before: pack-weights. After: compress-weights. Approximates: rows keep about two digits, or four.
 /// Does not fire on: ActivationFormat::F32, weights of other types or known at run time only, sums of an unknown number
 /// or of more than 32768 terms, which i32 might not hold.
 bool quantise_activations(Function& f, PassContext& context) {
   if (context.activations == ActivationFormat::F32) return false;
-  bool changed = false;
   const auto is_product = [](const Op* op) { return op->code() == Opcode::Contract; };
-  for (Op* op : find_ops(f.body(), is_product)) changed |= rewrite(op, context.activations);
+  const std::vector<Op*> products = find_ops(f.body(), is_product);
+  std::vector<double> bounds;  // found before anything is replaced: they are known by the values' addresses
+  ValueRanges ranges;
+  for (const Op* op : products) bounds.push_back(ranges.of(op->operand(0)).magnitude());
+  bool changed = false;
+  for (size_t i = 0; i < products.size(); ++i) changed |= rewrite(products[i], context.activations, bounds[i]);
   return changed;
 }
 
