@@ -61,6 +61,11 @@ std::unique_ptr<ir::Function> load_function(const std::string& path, const Compi
   return frontend::import_model(path, import_options(options));
 }
 
+std::unique_ptr<ir::Function> load_function_bytes(std::span<const std::byte> model, const std::string& name,
+                                                  const CompileOptions& options) {
+  return frontend::import_model_bytes(model, name, import_options(options));
+}
+
 Lowered lower(std::unique_ptr<ir::Function> function, const CompileOptions& options, passes::Remarks* remarks) {
   const Stopwatch watch;
   Lowered result;
@@ -137,9 +142,7 @@ Lowered lower_file(const std::string& path, const CompileOptions& options) {
 }
 
 Lowered lower_bytes(std::span<const std::byte> model, const std::string& name, const CompileOptions& options) {
-  return load_and_lower(options, [&](const CompileOptions& tried) {
-    return frontend::import_model_bytes(model, name, import_options(tried));
-  });
+  return load_and_lower(options, [&](const CompileOptions& tried) { return load_function_bytes(model, name, tried); });
 }
 
 }  // namespace seqc::runtime

@@ -11,6 +11,9 @@
 
 namespace seqc::runtime {
 
+/// As load_function.
+std::unique_ptr<ir::Function> load_function_bytes(std::span<const std::byte> model, const std::string& name,
+                                                  const CompileOptions& options = {});
 /// As lower_file.
 Lowered lower_bytes(std::span<const std::byte> model, const std::string& name, const CompileOptions& options = {});
 /// As Program::compile_file.

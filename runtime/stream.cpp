@@ -6,6 +6,7 @@
 #include <new>
 
 #include "ir/error.h"
+#include "ir/memory.h"
 #include "runtime/ports.h"
 
 namespace seqc::runtime {
@@ -54,12 +55,16 @@ void fill(std::byte* to, const std::vector<int64_t>& shape, const ir::Tensor& in
 
 }  // namespace
 
-void Stream::FreeAligned::operator()(std::byte* bytes) const {
-  ::operator delete[](bytes, std::align_val_t(SEQC_ALIGNMENT));
-}
+void Stream::Free::operator()(std::byte* bytes) const { ir::free_memory(bytes); }
 
-Stream::Memory Stream::allocate(size_t bytes) {
-  return Memory(new (std::align_val_t(SEQC_ALIGNMENT)) std::byte[std::max<size_t>(bytes, 1)]);
+Stream::Memory Stream::allocate(size_t bytes) { return Memory(ir::allocate_memory(bytes)); }
+
+Stream::Memory Stream::try_allocate(size_t bytes) noexcept {
+  try {
+    return allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 Stream::Stream(std::shared_ptr<const StreamProgram> program, int64_t rows, int threads)
@@ -305,8 +310,7 @@ int32_t Stream::run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> 
     Waiting& waiting = waiting_[i];
     if (plan.inputs[i].time_axis < 0) continue;
     if (frames > waiting.joined_frames) {
-      waiting.joined.reset(new (std::align_val_t(SEQC_ALIGNMENT), std::nothrow)
-                               std::byte[std::max<size_t>(waiting.outer * frames * waiting.inner, 1)]);
+      waiting.joined = try_allocate(waiting.outer * frames * waiting.inner);
       waiting.joined_frames = waiting.joined ? frames : 0;
       if (!waiting.joined) return SEQC_TOO_LARGE;
     }
@@ -333,7 +337,7 @@ int32_t Stream::run(std::span<const seqc_tensor> inputs, std::span<seqc_tensor> 
     last_inputs_[0].rank = -1;
     if (const int32_t status = model.prepare(inputs_.data(), outputs_.data(), &bytes); status != SEQC_OK) return status;
     if (bytes > workspace_bytes_) {
-      workspace_.reset(new (std::align_val_t(SEQC_ALIGNMENT), std::nothrow) std::byte[bytes]);
+      workspace_ = try_allocate(bytes);
       workspace_bytes_ = workspace_ ? bytes : 0;
       if (!workspace_) return SEQC_TOO_LARGE;
     }

@@ -7,53 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "passes/streaming/streaming.h"
-#include "runtime/compile.h"
-#include "runtime/program.h"
+#include "runtime/stream_program.h"
 #include "runtime/thread_pool.h"
 
 namespace seqc::runtime {
-
-using passes::StreamInput;
-using passes::StreamOptions;
-using passes::StreamOutput;
-using passes::StreamPlan;
-using passes::StreamState;
-
-/// A model compiled as a step over frames. Immutable; any number of threads may step streams of it:
-///
-///   auto program = StreamProgram::open("model.onnx");          // or a library of `seqc build --stream`
-///   Stream stream(program);
-///   while (...) std::vector<ir::Tensor> y = stream.step({frames});
-class StreamProgram {
- public:
-  /// A model file (.onnx or .seq), or a library (.so), of which `options` and `compile` say nothing. Throws Error as
-  /// Program::open and passes::make_stream do; BadInput for a library that was built without --stream.
-  static std::shared_ptr<const StreamProgram> open(const std::string& path, const StreamOptions& options = {},
-                                                   const CompileOptions& compile = {});
-  static std::shared_ptr<const StreamProgram> compile(const ir::Function& model, const StreamOptions& options = {},
-                                                      const CompileOptions& compile = {});
-
-  /// What a step takes and gives; without `step`, which was compiled.
-  const StreamPlan& plan() const { return plan_; }
-  const std::vector<StreamInput>& inputs() const { return plan_.inputs; }
-  const std::vector<StreamOutput>& outputs() const { return plan_.outputs; }
-  const std::vector<StreamState>& states() const { return plan_.states; }
-  /// The compiled step: inputs, then states, then (where there is a warm-up) the position.
-  const Program& program() const { return *program_; }
-  /// Tells models apart, weights and all; saved states carry it.
-  uint64_t id() const { return id_; }
-
-  StreamProgram(std::shared_ptr<const Program> program, StreamPlan plan, uint64_t id);
-
- private:
-  std::shared_ptr<const Program> program_;
-  StreamPlan plan_;
-  uint64_t id_;
-};
-
-/// The number that StreamProgram::id() gives for a plan that is not compiled yet.
-uint64_t stream_id(const StreamPlan& plan);
 
 /// One stream, or several that step together as rows of one batch; one per calling thread.
 ///
@@ -111,11 +68,12 @@ class Stream {
   Stream& operator=(Stream&&) noexcept = default;
 
  private:
-  struct FreeAligned {
+  struct Free {
     void operator()(std::byte* bytes) const;
   };
-  using Memory = std::unique_ptr<std::byte[], FreeAligned>;
+  using Memory = std::unique_ptr<std::byte[], Free>;
   static Memory allocate(size_t bytes);
+  static Memory try_allocate(size_t bytes) noexcept;  ///< null where there is none
 
   /// An input of which frames wait for their hop to fill.
   struct Waiting {

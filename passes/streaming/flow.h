@@ -65,7 +65,7 @@ TimeAxes find_time_axes(const ir::Function& function, const StreamOptions& optio
 class Rewriter {
  public:
   Rewriter(const ir::Function& whole, const StreamOptions& options, const TimeAxes& axes, int64_t hop);
-  StreamPlan run();
+  SteppedModel run();
 
  private:
   // --- values --------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Rewriter {
   const StreamOptions& options_;
   const TimeAxes& axes_;
   int64_t hop_;
-  StreamPlan plan_;
+  SteppedModel plan_;
   ir::Builder b_;
   std::map<const ir::Value*, Streamed> streamed_;
   std::string whole_time_;     ///< the name of the whole's time, if it has one

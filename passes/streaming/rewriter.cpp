@@ -38,7 +38,7 @@ Rewriter::Rewriter(const ir::Function& whole, const StreamOptions& options, cons
       options_(options),
       axes_(axes),
       hop_(hop),
-      plan_{.step = std::make_unique<ir::Function>(whole.name)},
+      plan_{{}, std::make_unique<ir::Function>(whole.name)},
       b_(*plan_.step) {
   plan_.hop = hop;
   const ir::Block& body = whole.body();
@@ -68,7 +68,7 @@ Rewriter::Rewriter(const ir::Function& whole, const StreamOptions& options, cons
   before_ = Dim::symbol(fresh_name(whole, "before"));
 }
 
-StreamPlan Rewriter::run() {
+SteppedModel Rewriter::run() {
   const ir::Block& body = whole_.body();
   ir::Block& step = plan_.step->body();
   std::vector<const Value*> states;

@@ -92,8 +92,8 @@ std::string find_rows(const ir::Function& f, const StreamOptions& options, const
 }
 
 /// One call is one step: the model as it is, states last.
-StreamPlan bind_states(const ir::Function& f, const StreamOptions& options) {
-  StreamPlan plan;
+SteppedModel bind_states(const ir::Function& f, const StreamOptions& options) {
+  SteppedModel plan;
   plan.step = std::make_unique<ir::Function>(f.name);
   plan.rows = find_rows(f, options, "");
   ir::Block& body = plan.step->body();
@@ -147,7 +147,7 @@ StreamPlan bind_states(const ir::Function& f, const StreamOptions& options) {
   return plan;
 }
 
-StreamPlan plan_stream(const ir::Function& whole, StreamOptions options) {
+SteppedModel plan_stream(const ir::Function& whole, StreamOptions options) {
   const streaming::TimeAxes axes = streaming::find_time_axes(whole, options);
   std::string time;
   for (const auto& [name, axis] : axes)
@@ -168,50 +168,16 @@ StreamPlan plan_stream(const ir::Function& whole, StreamOptions options) {
 
 }  // namespace
 
-StreamPlan make_stream(const ir::Function& function, const StreamOptions& options) {
+SteppedModel make_stream(const ir::Function& function, const StreamOptions& options) {
   check_states(function, options);
   if (!options.states.empty() && options.time.empty()) return bind_states(function, options);
   const auto whole = tidy(function);
-  StreamPlan plan = plan_stream(*whole, options);
+  SteppedModel plan = plan_stream(*whole, options);
   PassContext context;
   run_passes(*plan.step, {"eliminate-dead-code"}, context, {});
   if (const auto faults = ir::verify(*plan.step); !faults.empty())
     fail(ErrorKind::Internal, "streaming: {}", faults[0].message);
   return plan;
-}
-
-std::string str(const StreamPlan& plan) {
-  std::string text;
-  if (plan.time.empty())
-    text += "time      one call is one step\n";
-  else
-    text +=
-        fmt::format("time      {}{}{}\n", plan.time,
-                    plan.hop > 1 ? fmt::format(", a multiple of {}", plan.hop) : std::string(", any number of frames"),
-                    plan.warm_up > 0 ? fmt::format(", settled after {}", plan.warm_up * plan.hop) : "");
-  text += fmt::format("streams   {}\n", plan.rows.empty() ? "one" : plan.rows + " together");
-  for (const StreamInput& input : plan.inputs)
-    text += fmt::format("input     {}: {}{}\n", input.name, input.type.str(),
-                        input.time_axis >= 0 ? fmt::format(", time is axis {}", input.time_axis)
-                        : plan.time.empty()  ? ""
-                                             : ", read at every step");
-  for (const StreamOutput& output : plan.outputs) {
-    std::string what = plan.time.empty() ? "" : ", of all frames so far";
-    if (output.time_axis >= 0) {
-      what = fmt::format(", time is axis {}", output.time_axis);
-      if (output.per_hop != plan.hop) what += fmt::format(", {} for {} frames", output.per_hop, plan.hop);
-      if (output.late > 0) what += fmt::format(", {} fewer at the beginning", output.late);
-    }
-    text += fmt::format("output    {}: {}{}\n", output.name, output.type.str(), what);
-  }
-  Dim bytes(0);
-  for (const StreamState& state : plan.states) {
-    const Dim own = ir::element_count(state.type.shape) * Dim(static_cast<int64_t>(ir::size_of(state.type.dtype)));
-    bytes = bytes + own;
-    text += fmt::format("state     {}: {}, {} bytes: {}\n", state.name, state.type.str(), own.str(), state.source);
-  }
-  text += fmt::format("state     {} bytes in all\n", bytes.str());
-  return text;
 }
 
 }  // namespace seqc::passes

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/ir.h"
+#include "passes/streaming/plan.h"
 
 namespace seqc::passes {
 
@@ -26,44 +27,11 @@ struct StreamOptions {
   std::set<std::string> dropped = {};
 };
 
-/// An input of a step.
-struct StreamInput {
-  std::string name;
-  ir::Type type;
-  int64_t time_axis = -1;  ///< -1: the same kind of value at every step (or, where time is none, the frame itself)
-};
-
-/// An output of a step.
-struct StreamOutput {
-  std::string name;
-  ir::Type type;
-  /// -1: has no time. Then it is what the model gives for all frames so far.
-  int64_t time_axis = -1;
-  int64_t per_hop = 1;  ///< frames for each hop of input frames
-  int64_t late = 0;  ///< frames that are missing at the beginning: a convolution without padding needs its window full
-};
-
-/// What goes from step to step.
-struct StreamState {
-  std::string name;
-  ir::Type type;
-  int64_t rows_axis = -1;  ///< where independent streams lie beside each other; -1: nowhere, all share it
-  ir::Tensor initial;      ///< of a rank-0 tensor, or of the type's rank with dims that are 1 where it is repeated
-  std::string source;      ///< what it is for, for people: "history of conv /encoder/conv1 (2 frames)"
-};
-
-/// A model as a step. The function's arguments are `inputs`, then `states`, then, where warm_up > 0, "position": u8[before],
-/// whose size is the number of hops before this step, or warm_up if there were more; its elements are not read. Results
-/// are `outputs`, then the next `states`.
-struct StreamPlan {
-  std::unique_ptr<ir::Function> step = {};
-  std::string time = {};  ///< the named dim of the step's inputs that counts frames; empty: one call, one frame
-  std::string rows = {};  ///< the named dim that counts independent streams; empty if there is none
-  int64_t hop = 1;        ///< a step takes a multiple of so many frames, for strides group them
-  int64_t warm_up = 0;    ///< hops after which every step is like the one before
-  std::vector<StreamInput> inputs = {};
-  std::vector<StreamOutput> outputs = {};
-  std::vector<StreamState> states = {};
+/// A plan with its step. The function's arguments are `inputs`, then `states`, then, where warm_up > 0, "position":
+/// u8[before], whose size is the number of hops before this step, or warm_up if there were more; its elements are not read.
+/// Results are `outputs`, then the next `states`.
+struct SteppedModel : StreamPlan {
+  std::unique_ptr<ir::Function> step;
 };
 
 /// The plan of a function as imported (before the standard pipeline). `step`'s outputs over any chunks of frames, one behind
@@ -85,9 +53,6 @@ struct StreamPlan {
 ///
 /// Sizes that a file fixes for the time axis (100 frames) become a named dim. An input with the lengths of ragged
 /// sequences is refused: streams have no end that a step could know.
-StreamPlan make_stream(const ir::Function& function, const StreamOptions& options = {});
-
-/// The plan as text for people: time, inputs and outputs, states with bytes and what they are for.
-std::string str(const StreamPlan& plan);
+SteppedModel make_stream(const ir::Function& function, const StreamOptions& options = {});
 
 }  // namespace seqc::passes

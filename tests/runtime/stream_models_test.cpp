@@ -9,6 +9,8 @@
 #include "frontend/onnx/import.h"
 #include "ir/clone.h"
 #include "ir/error.h"
+#include "passes/streaming/streaming.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "runtime/stream.h"
 #include "tests/support/random_inputs.h"

@@ -10,6 +10,8 @@
 #include "ir/error.h"
 #include "ir/infer.h"
 #include "ir/parser.h"
+#include "passes/streaming/streaming.h"
+#include "runtime/compile.h"
 #include "runtime/session.h"
 #include "tests/runtime/allocation_counter.h"
 #include "tests/support/onnx_model.h"

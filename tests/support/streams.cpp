@@ -5,6 +5,7 @@
 
 #include "ir/clone.h"
 #include "ir/error.h"
+#include "passes/streaming/streaming.h"
 #include "runtime/session.h"
 #include "tests/support/random_inputs.h"
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "passes/streaming/streaming.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "runtime/stream.h"

@@ -1,17 +1,29 @@
-// Program::open and seqc_open of the runtime-only library, which has no compiler.
+// Program::open, StreamProgram::open and seqc_open of the runtime-only library, which has no compiler.
 #include "ir/error.h"
 #include "runtime/library.h"
 #include "runtime/seqc_program.h"
+#include "runtime/stream_program.h"
 
 namespace seqc::runtime {
+namespace {
 
-std::shared_ptr<const Program> Program::open(const std::string& path) {
+void need_library(const std::string& path, const char* command) {
   if (!is_library(path))
     fail(ErrorKind::Unsupported,
          "{}: is no shared library, and libseqc_runtime, which this program is linked with, compiles nothing; build "
-         "one with "
-         "`seqc build`, or link libseqc",
-         path);
+         "one with `{}`, or link libseqc",
+         path, command);
+}
+
+}  // namespace
+
+std::shared_ptr<const Program> Program::open(const std::string& path) {
+  need_library(path, "seqc build");
+  return load_library(path);
+}
+
+std::shared_ptr<const StreamProgram> StreamProgram::open(const std::string& path) {
+  need_library(path, "seqc build --stream");
   return load_library(path);
 }
 

@@ -17,6 +17,7 @@ set(todo
     ir/printer.h
     ir/verifier.h
     passes/differentiate.h
+    passes/streaming/streaming.h
     runtime/compile.h
     runtime/compile_info.h
     runtime/decoding/search.h

@@ -7,6 +7,7 @@ set(seqc_runtime_only_sources
     ir/memory.cpp
     ir/tensor.cpp
     ir/type.cpp
+    passes/streaming/plan.cpp
     runtime/build_times.cpp
     runtime/files.cpp
     runtime/library.cpp
@@ -15,9 +16,12 @@ set(seqc_runtime_only_sources
     runtime/program.cpp
     runtime/seqc_runtime.cpp
     runtime/session.cpp
+    runtime/stream.cpp
+    runtime/stream_program.cpp
+    runtime/stream_state.cpp
     runtime/thread_pool.cpp
     runtime/utf.cpp
-    tools/package/open_library.cpp)  # instead of runtime/compile_program.cpp and runtime/seqc_open.cpp
+    tools/package/open_library.cpp)  # instead of runtime/compile_program.cpp, compile_stream.cpp and runtime/seqc_open.cpp
 # Besides the headers of those.
 set(seqc_runtime_only_headers
     ir/exception.h

@@ -142,7 +142,7 @@ int run_inspect(Options& options) {
       return 0;
     }
     fit_values(options.model, options.compile);
-    runtime::StreamPlan plan = runtime::plan_file(options.model, options.stream.options(), options.compile);
+    passes::SteppedModel plan = runtime::plan_file(options.model, options.stream.options(), options.compile);
     if (wants_ir) {
       run_until(*plan.step, options.stage.empty() ? "import" : options.stage, options.compile);
       fmt::print("{}", options.dot ? dot(*plan.step) : ir::print(*plan.step));

@@ -4,8 +4,8 @@
 
 namespace seqc::tools {
 
-runtime::StreamOptions StreamArguments::options() const {
-  runtime::StreamOptions options{.time = time, .rows = rows};
+passes::StreamOptions StreamArguments::options() const {
+  passes::StreamOptions options{.time = time, .rows = rows};
   for (const std::string& text : states) {
     const size_t colon = text.rfind(':');
     options.states.emplace_back(text.substr(0, colon), text.substr(colon + 1));

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "runtime/stream.h"
+#include "passes/streaming/streaming.h"
 
 namespace seqc::tools {
 
@@ -14,7 +14,7 @@ struct StreamArguments {
   std::string time, rows;
   std::vector<std::string> states;  ///< IN:OUT
 
-  runtime::StreamOptions options() const;
+  passes::StreamOptions options() const;
 };
 
 /// --stream, --time, --rows, --state. `meaning`: of --stream.

@@ -5,6 +5,7 @@
 
 #include "ir/error.h"
 #include "runtime/library.h"
+#include "runtime/stream.h"
 #include "runtime/stream_build.h"
 #include "tools/seqc/options.h"
 #include "tools/seqc/random_inputs.h"

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "passes/streaming/streaming.h"
+#include "runtime/compile.h"
 #include "runtime/stream.h"
 #include "tools/bench/peers/ort_engine.h"
 #include "tools/bench/peers/turns.h"

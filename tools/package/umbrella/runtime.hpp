@@ -4,3 +4,4 @@
 #include "ir/exception.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
+#include "runtime/stream.h"

@@ -8,6 +8,7 @@
 #include "frontend/onnx/export.h"
 #include "frontend/onnx/import.h"
 #include "ir/exception.h"
+#include "passes/streaming/streaming.h"
 #include "runtime/compile.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
