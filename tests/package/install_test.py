@@ -129,24 +129,24 @@ def stream_sound(at, wav_stream):
         for i in range(16000):
             value = int(8000 * math.sin(i * 0.2) * math.sin(i * 0.0005) + (i * 7919 % 2001 - 1000))
             file.writeframes(struct.pack("<hh", value, value))
-    frame = at.build_model(SOURCE / "tools/examples/sample/lstm.onnx", "frame", "--dim", "T=1", "--dim", "N=1")
+    frame = at.build_model(SOURCE / "tools/examples/sample/lstm.onnx", "frame", "--stream")
     out = run(wav_stream, frame, noisy)
     check(len(out.splitlines()) == 2000, f"{len(out.splitlines())} lines, expected 2000 frames of 8 samples")
-    run(wav_stream, frame, noisy, "--state", "none:y", code=1)
+    run(wav_stream, at.model, noisy, code=1)  # no stream
     done = ["sample"]
     vad = SHARED_MODELS / "silero_vad_openvino_16k/model.onnx"
     if vad.exists():
-        library = at.build_model(vad, "vad")
-        out = run(wav_stream, library, noisy, "--state", "state:stateN", "--context", 64)
+        library = at.build_model(vad, "vad", "--stream", "--state", "state:stateN")
+        out = run(wav_stream, library, noisy, "--context", 64)
         values = [float(line.split()[2]) for line in out.splitlines()]
         check(len(values) == 32 and all(0 <= value <= 1 for value in values), out)
         done.append("Silero")
     denoiser = SHARED_MODELS / "gtcrn_stream_simple/model.onnx"
     if denoiser.exists():
-        library = at.build_model(denoiser, "denoiser")
         states = [word for name in ("conv_cache", "tra_cache", "inter_cache") for word in ("--state", f"{name}:{name}_out")]
+        library = at.build_model(denoiser, "denoiser", "--stream", *states)
         clean = at.folder / "clean.wav"
-        run(wav_stream, library, noisy, "-o", clean, *states)
+        run(wav_stream, library, noisy, "-o", clean)
         with wave.open(str(clean)) as file:
             check((file.getnchannels(), file.getframerate()) == (1, 16000), "clean.wav is not mono at 16 kHz")
             check(file.getnframes() >= 16000, f"clean.wav has {file.getnframes()} frames")

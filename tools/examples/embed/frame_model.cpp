@@ -1,68 +1,39 @@
 #include "frame_model.h"
 
-#include <set>
-
 namespace {
 
-using seqc::runtime::Port;
+using seqc::ir::DType;
+using seqc::ir::Tensor;
 
 [[noreturn]] void fail(const std::string& text) { throw seqc::Error(seqc::ErrorKind::BadInput, text); }
 
-size_t position(const std::vector<Port>& ports, const std::string& name) {
-  for (size_t i = 0; i < ports.size(); ++i)
-    if (ports[i].name == name) return i;
-  fail("the model has no \"" + name + "\", but " + seqc::runtime::str(ports));
-}
-
-/// The first that is not in `taken`.
-size_t remaining(const std::vector<Port>& ports, const std::set<size_t>& taken) {
-  for (size_t i = 0; i < ports.size(); ++i)
-    if (!taken.contains(i)) return i;
-  fail("every input or output is a state: " + seqc::runtime::str(ports));
-}
-
-seqc::ir::Tensor zeros(const Port& port) {
+/// One stream's next frame, or hop of frames.
+Tensor frame_of(const seqc::runtime::StreamPlan& plan) {
+  if (plan.inputs.size() != 1) fail("the model has " + std::to_string(plan.inputs.size()) + " inputs, expected one");
+  const seqc::runtime::StreamInput& input = plan.inputs[0];
+  if (input.type.dtype != DType::f32 || plan.outputs[0].type.dtype != DType::f32) fail("frames must be f32");
   std::vector<int64_t> shape;
-  for (const seqc::ir::Dim& dim : port.type.shape) {
-    if (!dim.is_constant()) fail("input \"" + port.name + "\" has named dims; build the model with --dim NAME=NUMBER");
+  for (const seqc::ir::Dim& named : input.type.shape) {
+    const seqc::ir::Dim dim = named.substitute({{plan.rows, 1}, {plan.time, plan.hop}});
+    if (!dim.is_constant()) fail("input \"" + input.name + "\" is " + input.type.str() + "; build it with --dim");
     shape.push_back(dim.constant());
   }
-  return {port.type.dtype, shape};
+  return {DType::f32, shape};
 }
 
 }  // namespace
 
-FrameModel::FrameModel(const std::string& library, const std::vector<std::pair<std::string, std::string>>& states)
-    : program_(seqc::runtime::Program::open(library)), session_(program_) {
-  std::set<size_t> state_inputs, state_outputs;
-  for (const auto& [in, out] : states) {
-    states_.emplace_back(position(program_->inputs(), in), position(program_->outputs(), out));
-    state_inputs.insert(states_.back().first);
-    state_outputs.insert(states_.back().second);
-  }
-  for (size_t i = 0; i < program_->inputs().size(); ++i) {
-    const Port& port = program_->inputs()[i];
-    const auto fixed = program_->fixed_values().find(port.name);
-    inputs_.push_back(fixed == program_->fixed_values().end() ? zeros(port) : fixed->second);
-    if (fixed != program_->fixed_values().end()) state_inputs.insert(i);  // nothing to fill in, either
-    input_views_.push_back(seqc::runtime::mutable_view(inputs_.back()));
-  }
-  frame_ = remaining(program_->inputs(), state_inputs);
-  result_ = remaining(program_->outputs(), state_outputs);
-  session_.prepare(input_views_);
-  for (const seqc_tensor& type : session_.output_types()) {
-    outputs_.emplace_back(static_cast<seqc::ir::DType>(type.dtype),
-                          std::vector<int64_t>(type.shape, type.shape + type.rank));
-    output_views_.push_back(seqc::runtime::mutable_view(outputs_.back()));
-  }
-  if (inputs_[frame_].dtype() != seqc::ir::DType::f32 || outputs_[result_].dtype() != seqc::ir::DType::f32)
-    fail("frames must be f32");
-  for (const auto& [in, out] : states_)
-    if (inputs_[in].byte_size() != outputs_[out].byte_size())
-      fail("state \"" + program_->inputs()[in].name + "\": input and output differ in size");
+FrameModel::FrameModel(const std::string& library)
+    : stream_(seqc::runtime::StreamProgram::open(library)),
+      frame_(frame_of(stream_.program().plan())),
+      frame_view_(seqc::runtime::mutable_view(frame_)) {
+  stream_.prepare({&frame_view_, 1});
+  for (const seqc_tensor& type : stream_.output_types())
+    results_.emplace_back(static_cast<DType>(type.dtype), std::vector<int64_t>(type.shape, type.shape + type.rank));
+  for (Tensor& result : results_) result_views_.push_back(seqc::runtime::mutable_view(result));
 }
 
 void FrameModel::step() {
-  session_.run(input_views_, output_views_);
-  for (const auto& [in, out] : states_) std::swap(input_views_[in].data, output_views_[out].data);
+  if (const int32_t status = stream_.step({&frame_view_, 1}, result_views_); status != SEQC_OK)
+    fail(seqc_status_text(status));
 }

@@ -1,9 +1,11 @@
 // A WAV file through a model in real time, frame by frame, as a microphone's sound would come.
-//   wav_stream vad.so speech.wav --state state:stateN --context 64        prints a value (speech or not) for each frame
-//   wav_stream denoiser.so noisy.wav -o clean.wav --state cache:cache_out
+//   seqc build silero_vad.onnx --stream --state state:stateN -o .
+//   wav_stream silero_vad.so speech.wav --context 64       prints a value (speech or not) for each frame
+//   seqc build gtcrn.onnx --stream --state conv_cache:conv_cache_out ... -o .
+//   wav_stream gtcrn.so noisy.wav -o clean.wav
 // A model whose frame is [1,B,1,2] takes spectra of 2*(B - 1) samples, real and imaginary parts, and gives such; any other takes
-// samples. --context N: a frame begins with the last N samples of the one before it. --state IN:OUT: an output that becomes
-// an input of the next frame. Files are mixed to one channel; their rate must be the model's.
+// samples. --context N: a frame begins with the last N samples of the one before it. Files are mixed to one channel; their rate
+// must be the model's.
 #include <sndfile.h>
 
 #include <algorithm>
@@ -57,7 +59,6 @@ void write_sound(const std::string& path, const Sound& sound) {
 struct Options {
   std::string model, in, out;
   size_t context = 0;
-  std::vector<std::pair<std::string, std::string>> states;
 };
 
 struct Report {
@@ -111,7 +112,7 @@ Report listen(FrameModel& model, Sound& sound, Sound& result, size_t context, st
 }
 
 int run(const Options& options) {
-  FrameModel model(options.model, options.states);
+  FrameModel model(options.model);
   Sound sound = read_sound(options.in), result;
   const double duration = static_cast<double>(sound.samples.size()) / sound.rate;
   result.rate = sound.rate;
@@ -147,16 +148,12 @@ int main(int argc, char** argv) {
       options.out = argv[++i];
     } else if (argument == "--context" && i + 1 < argc) {
       options.context = static_cast<size_t>(std::max(0, std::atoi(argv[++i])));
-    } else if (argument == "--state" && i + 1 < argc) {
-      const std::string state = argv[++i];
-      const size_t colon = state.find(':');
-      options.states.emplace_back(state.substr(0, colon), colon == std::string::npos ? "" : state.substr(colon + 1));
     } else {
       (options.model.empty() ? options.model : options.in) = argument;
     }
   }
   if (options.in.empty()) {
-    std::fprintf(stderr, "usage: wav_stream model.so in.wav [-o out.wav] [--state IN:OUT ...] [--context N]\n");
+    std::fprintf(stderr, "usage: wav_stream model.so in.wav [-o out.wav] [--context N]\n");
     return 2;
   }
   try {
