@@ -60,7 +60,7 @@ class Stubs(unittest.TestCase):
     def test_stubs_agree_with_the_module(self):
         # Of pybind11's own making: the metaclass, and an __init__ in classes that cannot be constructed.
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as allowed:
-            allowed.write("seqc\\._seqc\\.(Port|Program|TrainableModel|Trainer)(\\.__init__)?\n")
+            allowed.write("seqc\\._seqc\\.(Port|Program|Stream|TrainableModel|Trainer)(\\.__init__)?\n")
             allowed.flush()
             self.mypy("mypy.stubtest", "seqc._seqc", "--allowlist", allowed.name, "--ignore-unused-allowlist")
 

@@ -6,5 +6,6 @@ PYBIND11_MODULE(_seqc, m) {
   m.attr("__version__") = SEQC_VERSION;
   seqc::python::bind_errors(m);
   seqc::python::bind_programs(m);
+  seqc::python::bind_streams(m);
   seqc::python::bind_training(m);
 }

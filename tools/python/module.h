@@ -10,6 +10,7 @@ namespace py = pybind11;
 
 void bind_errors(py::module_& m);
 void bind_programs(py::module_& m);
+void bind_streams(py::module_& m);
 void bind_training(py::module_& m);
 
 }  // namespace seqc::python

@@ -111,6 +111,13 @@ std::vector<py::object> from_dict(const py::dict& values, const std::vector<Port
 
 }  // namespace
 
+Port tensor_port(const std::string& name, const ir::Type& type) {
+  Port port{.name = name, .count = 1};
+  set_type(port, type.dtype);
+  port.shape = shape_object(type.shape);
+  return port;
+}
+
 bool Port::is_sequence() const { return kind == PortKind::Sequence || kind == PortKind::OptionalSequence; }
 bool Port::is_optional() const { return kind == PortKind::OptionalTensor || kind == PortKind::OptionalSequence; }
 

@@ -28,6 +28,8 @@ struct Port {
   std::string str() const;        ///< `x: float32[T, N, 8]`
 };
 
+/// A port that is a tensor.
+Port tensor_port(const std::string& name, const ir::Type& type);
 /// The program's ports, put together as the model's file declares them; of programs without one, each is a tensor.
 std::vector<Port> input_ports(const runtime::Program& program,
                               const std::vector<frontend::ModelSummary::Port>& declared);

@@ -85,6 +85,28 @@ small = seqc.compile(path, weights="bf16")
 print(f"bf16 weights: outputs differ by at most {np.abs(small.run([unseen])[0] - outputs['y']).max():.4f}")
 
 # %% [markdown]
+# ## Frame by frame
+#
+# A model of readings of any length, which gives something for each of them: as a stream it takes them as they come, any number
+# at a time, and goes on where it stopped.
+
+# %%
+smoother = seqc.Model([layers.LSTM(8, return_sequences=True), layers.Dense(1)], input=(None, 8))
+smoother.save(path)
+stream = seqc.stream(path, rows=2)
+print(stream)
+
+t = smoother.predict(unseen[:2])
+parts = [stream.step(unseen[:2, at:at + 7]) for at in range(0, 50, 7)]
+np.testing.assert_allclose(np.concatenate(parts, axis=1), t, atol=1e-5)
+
+saved = stream.save()  # bytes, also for another process
+other = stream.clone()
+stream.reset()
+other.restore(saved)
+print(f"{other.frames} frames taken, {len(saved)} bytes of state")
+
+# %% [markdown]
 # ## What goes wrong is said
 #
 # Errors are `seqc.Error`, and the kind of exception that Python would raise.

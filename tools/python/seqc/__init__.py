@@ -14,6 +14,12 @@ Training:
     model.fit(x, y, loss="mse", epochs=10, validation_split=0.2)
     model.save("model.onnx")
 
+Frame by frame, as a microphone gives them:
+
+    stream = seqc.stream("model.onnx")                    # or a library of `seqc build --stream`
+    while True:
+        y = stream.step(frames)                           # goes on where the step before stopped
+
 `seqc.backend` runs models as onnx.backend does. Every error is a seqc.Error, and a ValueError, TypeError,
 NotImplementedError or RuntimeError as well.
 """
@@ -24,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
 from . import _seqc
 from . import layers, optimizers
-from ._seqc import (DTypeError, Error, InputError, InternalError, NeedsDimsError, NeedsValuesError, Port, Program,
+from ._seqc import (DTypeError, Error, InputError, InternalError, NeedsDimsError, NeedsValuesError, Port, Program, Stream,
                     UnsupportedError)
 from ._seqc import __version__
 from .model import History, Model
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTypeError", "Error", "History", "InputError", "InternalError", "Model", "NeedsDimsError", "NeedsValuesError",
-    "Port", "Program", "UnsupportedError", "__version__", "compile", "layers", "load", "optimizers"
+    "Port", "Program", "Stream", "UnsupportedError", "__version__", "compile", "layers", "load", "optimizers", "stream"
 ]
 
 
@@ -97,6 +103,52 @@ def load(path: Union[str, "os.PathLike[str]"], *, threads: int = 1) -> Program:
     """Opens a library that `seqc build` made (.so). Raises InputError if it is none, or not for this processor."""
     file = os.fspath(path)
     return _seqc.load(file, name=file, threads=threads)
+
+
+def stream(model: ModelSource,
+           *,
+           states: Optional[Mapping[str, str]] = None,
+           initial: Optional[Mapping[str, Any]] = None,
+           time: str = "",
+           rows: int = 1,
+           rows_dim: str = "",
+           threads: int = 1,
+           dims: Optional[Mapping[str, int]] = None,
+           shapes: Optional[Mapping[str, Sequence[int]]] = None,
+           values: Optional[Mapping[str, Any]] = None,
+           weights: str = "f32",
+           activations: Optional[str] = None,
+           cache: bool = True,
+           name: Optional[str] = None) -> Stream:
+    """A stream of a model: what step after step gives for a few frames each has the bits of all frames at once.
+
+    model: as for seqc.compile, or the path of a library that `seqc build --stream` made (.so); of that, the arguments besides
+      rows, threads and name say nothing and are refused.
+    states: which outputs become which inputs at the next step, in models that have their states as inputs and outputs:
+      {"state": "stateN"}. Without time, one call of the model is then one step.
+    initial: what such inputs begin with; zeros else. Numbers and dims of 1 are repeated.
+    time: the axis of the frames where the model does not tell: a named dim ("T"), or axes of inputs ("x:1,y:0").
+    rows: how many streams step side by side as one batch, along the named dim rows_dim (the only one besides time).
+    threads, dims, shapes, values, weights, activations, cache, name: as for seqc.compile.
+
+    Raises UnsupportedError naming the op that needs later frames where the model is not causal in time; InputError where
+    it does not say which axis is time, or which dim counts rows.
+    """
+    source, called = _source(model)
+    return _seqc.stream(source,
+                        name=called if name is None else name,
+                        states=dict(states or {}),
+                        initial=dict(initial or {}),
+                        time=time,
+                        rows_dim=rows_dim,
+                        rows=rows,
+                        threads=threads,
+                        dims=dict(dims or {}),
+                        shapes={key: list(shape) for key, shape in (shapes or {}).items()},
+                        values=dict(values or {}),
+                        weights=weights,
+                        activations=activations,
+                        cache=cache)
 
 
 def _source(model: ModelSource) -> "tuple[Union[str, bytes], str]":
