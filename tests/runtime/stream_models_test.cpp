@@ -14,6 +14,7 @@
 #include "runtime/session.h"
 #include "runtime/stream.h"
 #include "tests/support/random_inputs.h"
+#include "tests/support/shared_streams.h"
 #include "tests/support/streams.h"
 
 using namespace seqc;
@@ -25,13 +26,6 @@ fs::path models() {
   const char* given = std::getenv("SEQC_SHARED");
   return (given ? fs::path(given) : fs::path(SEQC_SOURCE_DIR).parent_path() / "shared") / "models";
 }
-
-/// Axes that are time where the model does not tell.
-const std::map<std::string, std::string> kTime = {{"coffee_focused_lstm_loop", "input:0"},
-                                                  {"dtln_model_1", "input_2:1"},
-                                                  {"dtln_model_2", "input_4:1"},
-                                                  {"gtcrn_stream", "mix:2"},
-                                                  {"gtcrn_stream_simple", "mix:2"}};
 
 /// Why each of the others is no stream, or no stream as it is.
 const std::map<std::string, std::string> kRefused = {
@@ -65,30 +59,6 @@ const std::map<std::string, std::string> kRefused = {
     {"silero_vad_openvino_16k", "which axis is time does not follow from the model"},
 };
 
-/// A model whose states are inputs and outputs, and the frames that it takes.
-struct Bound {
-  std::string model;
-  std::vector<std::pair<std::string, std::string>> states;
-  runtime::CompileOptions compile = {};
-};
-
-std::vector<Bound> bound_models() {
-  const std::vector<std::pair<std::string, std::string>> caches = {
-      {"conv_cache", "conv_cache_out"}, {"tra_cache", "tra_cache_out"}, {"inter_cache", "inter_cache_out"}};
-  std::vector<Bound> models = {{"dtln_model_1", {{"input_3", "tf_op_layer_stack_2"}}},
-                               {"dtln_model_2", {{"input_5", "tf_op_layer_stack_5"}}},
-                               {"gtcrn_stream", caches},
-                               {"gtcrn_stream_simple", caches},
-                               {"silero_vad_openvino_16k", {{"state", "stateN"}}}};
-  for (const char* name : {"silero_vad_v5", "silero_vad_16k_op15", "silero_vad_half"}) {
-    Bound& silero = models.emplace_back(Bound{name, {{"state", "stateN"}}});
-    silero.compile.input_shapes = {{"input", {1, 576}}, {"state", {2, 1, 128}}};
-    if (silero.model != "silero_vad_half")
-      silero.compile.input_values = {{"sr", ir::Tensor::scalar_int(ir::DType::i64, 16000)}};
-  }
-  return models;
-}
-
 }  // namespace
 
 TEST_SUITE_BEGIN("runtime");
@@ -110,7 +80,7 @@ TEST_CASE("shared models: chunks of the causal ones give the whole; the others a
       if (name == "prognosys_lstm_ae") compile.dims = {{"batch_size", 1}};
       const auto function = runtime::load_function(entry.path() / "model.onnx", compile);
       runtime::StreamOptions options;
-      if (const auto it = kTime.find(name); it != kTime.end()) options.time = it->second;
+      options.time = test::time_of_shared_model(name);
       const auto plan = passes::make_stream(*function, options);
       ir::DimBindings dims;
       for (const std::string& dim : test::dim_names(*function)) dims[dim] = dim == plan.time ? plan.hop * 12 : 2;
@@ -129,7 +99,7 @@ TEST_CASE("shared models: chunks of the causal ones give the whole; the others a
 
 TEST_CASE("shared models: states that are inputs and outputs") {
   if (!fs::exists(models())) return;
-  for (const Bound& bound : bound_models()) {
+  for (const test::BoundModel& bound : test::bound_shared_models()) {
     CAPTURE(bound.model);
     const std::string file = models() / bound.model / "model.onnx";
     const auto program = runtime::StreamProgram::open(file, {.states = bound.states}, bound.compile);
