@@ -5,70 +5,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <numeric>
-#include <set>
 #include <vector>
 
 #include "runtime/training/report/text.h"
+#include "tools/seqc/graph_boxes.h"
 
 namespace seqc::tools {
 namespace {
 
-using ir::Op;
-using ir::Opcode;
 using training::escaped;
 
 constexpr size_t kMostBoxes = 2000, kMostPlaces = 20'000;
-constexpr double kHeight = 40, kLayerGap = 34, kGap = 18, kMargin = 12, kFont = 12, kSmall = 10.5;
+constexpr double kHeight = 40, kLayerGap = 34, kGap = 18, kMargin = 12;
 
-struct Box {
-  std::string title = {}, detail = {}, tooltip = {}, kind = {};
-  std::set<size_t> to = {};  // boxes that read its results
-  size_t layer = 0;
-  double width = 8, x = 0;  // x of its middle
-};
-
-std::string shortened(const std::string& text, size_t most) {
-  if (text.size() <= most) return text;
-  return "…" + text.substr(text.size() - most + 1);
-}
-
-/// What the ops of a box do, the most telling first.
-std::string detail_of(const std::vector<const Op*>& ops) {
-  const auto has = [&](Opcode code) {
-    return std::any_of(ops.begin(), ops.end(), [&](const Op* op) { return op->code() == code; });
-  };
-  for (const Op* op : ops)
-    if (op->code() == Opcode::Scan) return "scan, " + op->as<ir::ScanAttr>().length.str() + " steps";
-  for (const Opcode code : {Opcode::Loop, Opcode::If, Opcode::Conv, Opcode::Contract, Opcode::Gather, Opcode::Reduce})
-    if (has(code)) return std::string(ir::info(code).mnemonic);
-  return std::string(ops.back()->info().mnemonic);
-}
+using Box = GraphBox;
 
 class Graph {
  public:
-  explicit Graph(const ir::Function& function) {
-    const ir::Block& body = function.body();
-    for (size_t i = 0; i < body.argument_count(); ++i) {
-      const ir::Value* argument = body.argument(i);
-      of_[argument] =
-          add({.title = argument->name(), .detail = argument->type().str(), .tooltip = "input", .kind = "in"});
-    }
-    std::vector<const Op*> run;  // ops of one place of the source
-    for (const auto& op : body.ops()) {
-      if (op->code() == Opcode::Return) continue;
-      if (!run.empty() && (run.back()->location() != op->location() || op->location().empty())) finish(run);
-      run.push_back(op.get());
-    }
-    finish(run);
-    const auto& returned = body.terminator()->operands();
-    for (size_t i = 0; i < returned.size(); ++i) {
-      const size_t box = add(
-          {.title = function.output_names[i], .detail = returned[i]->type().str(), .tooltip = "output", .kind = "out"});
-      connect(returned[i], box);
-    }
-  }
+  explicit Graph(std::vector<Box> boxes) : boxes_(std::move(boxes)) {}
 
   std::string svg() {
     if (boxes_.size() > kMostBoxes) return "";
@@ -80,56 +36,19 @@ class Graph {
   }
 
  private:
-  size_t add(Box box) {
-    box.title = shortened(box.title, 30);
-    box.detail = shortened(box.detail, 34);
-    box.width =
-        std::max({70.0, training::pixel_width(box.title, kFont) + 20, training::pixel_width(box.detail, kSmall) + 20});
-    boxes_.push_back(std::move(box));
-    return boxes_.size() - 1;
-  }
-
-  void finish(std::vector<const Op*>& run) {
-    if (run.empty()) return;
-    const std::string name = run[0]->location();
-    Box box{.title = name.empty() ? std::string(run[0]->info().mnemonic) : name};
-    box.detail = name.empty() ? run[0]->result()->type().str() : detail_of(run);
-    box.tooltip = name;
-    for (const Op* op : run) box.tooltip += fmt::format("\n{} {}", op->info().mnemonic, op->result()->type().str());
-    box.kind = box.detail.starts_with("scan") || box.detail == "loop" ? "scan"
-               : box.detail == "contract" || box.detail == "conv"     ? "product"
-                                                                      : "op";
-    const size_t number = add(std::move(box));
-    for (const Op* op : run) {
-      read(*op, number);
-      for (size_t i = 0; i < op->result_count(); ++i) of_[op->result(i)] = number;
-    }
-    run.clear();
-  }
-
-  void read(const Op& op, size_t box) {
-    for (const ir::Value* operand : op.operands()) connect(operand, box);
-    for (size_t i = 0; i < op.region_count(); ++i)
-      ir::walk(op.region(i), [&](const Op* inner) {
-        for (const ir::Value* operand : inner->operands()) connect(operand, box);
-      });
-  }
-
-  void connect(const ir::Value* value, size_t box) {
-    if (const auto from = of_.find(value); from != of_.end() && from->second != box)
-      boxes_[from->second].to.insert(box);
-  }
-
-  /// Boxes stand in program order, in which edges go forward. Inputs come down to their first reader.
+  /// Boxes stand in program order, in which edges go forward. What reads nothing comes down to its first reader, outputs stand
+  /// right below what computes them: no edge is longer than it must be.
   void assign_layers() {
+    std::vector<size_t> sources(boxes_.size(), 0);
     for (Box& box : boxes_)
-      for (const size_t to : box.to) boxes_[to].layer = std::max(boxes_[to].layer, box.layer + 1);
-    size_t last = 0;
-    for (const Box& box : boxes_) last = std::max(last, box.layer);
-    for (Box& box : boxes_) {
-      if (box.kind == "out") box.layer = last;
-      if (box.kind != "in" || box.to.empty()) continue;
-      size_t first = last;
+      for (const size_t to : box.to) {
+        boxes_[to].layer = std::max(boxes_[to].layer, box.layer + 1);
+        ++sources[to];
+      }
+    for (size_t i = boxes_.size(); i-- > 0;) {
+      Box& box = boxes_[i];
+      if (sources[i] > 0 || box.to.empty()) continue;
+      size_t first = SIZE_MAX;
       for (const size_t to : box.to) first = std::min(first, boxes_[to].layer);
       box.layer = first - 1;
     }
@@ -193,10 +112,13 @@ class Graph {
 
   /// Towards the mean of the neighbours, as far as there is room.
   void place() {
-    for (const auto& layer : layers_)
+    for (const auto& layer : layers_) {  // in the middle
       for (size_t i = 0; i < layer.size(); ++i)
         boxes_[layer[i]].x = i == 0 ? 0 : boxes_[layer[i - 1]].x + gap(layer[i - 1], layer[i]);
-    for (int sweep = 0; sweep < 12; ++sweep) {
+      const double middle = layer.empty() ? 0 : boxes_[layer.back()].x / 2;
+      for (const size_t box : layer) boxes_[box].x -= middle;
+    }
+    for (int sweep = 0; sweep < 40; ++sweep) {
       for (size_t n = 0; n < layers_.size(); ++n) {
         const auto& layer = layers_[sweep % 2 == 0 ? n : layers_.size() - 1 - n];
         std::vector<double> wanted;
@@ -229,10 +151,12 @@ class Graph {
                  height = static_cast<double>(layers_.size()) * (kHeight + kLayerGap) - kLayerGap + 2 * kMargin;
     for (Box& box : boxes_) box.x += kMargin - low;
     std::string text = fmt::format(
-        "<svg class=\"graph\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\">",
+        "<svg class=\"graph\" style=\"--w:{0:.0f}\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
+        "{1:.0f}\" role=\"img\">",
         width, height);
     for (const Box& box : boxes_)
-      for (const size_t to : box.to) edge(text, box, boxes_[to]);
+      if (!box.kind.empty())
+        for (const size_t to : box.to) edge(text, box, boxes_[to]);
     for (const Box& box : boxes_) {
       if (box.kind.empty()) continue;
       text += fmt::format(
@@ -244,22 +168,29 @@ class Graph {
     return text + "</svg>";
   }
 
+  /// From a box to one that reads it, straight down through the layers on the way.
   void edge(std::string& text, const Box& from, const Box& to) const {
-    const double y0 = top(from) + (from.kind.empty() ? 0 : kHeight), y1 = top(to);
-    if (from.kind.empty())  // straight down through the layer of a place, then on
-      text += fmt::format("<path d=\"M{:.1f} {:.1f}v{}\"/>", from.x, y0, kHeight);
-    const double start = top(from) + kHeight, middle = (start + y1) / 2;
-    text += fmt::format("<path d=\"M{0:.1f} {1:.1f}C{0:.1f} {2:.1f} {3:.1f} {2:.1f} {3:.1f} {4:.1f}\"/>", from.x, start,
-                        middle, to.x, y1);
+    text += fmt::format("<path d=\"M{:.0f} {:.0f}", from.x, top(from) + kHeight);
+    const Box* at = &from;
+    for (const Box* next = &to;; next = &boxes_[*next->to.begin()]) {
+      const double start = top(*at) + kHeight, end = top(*next), middle = (start + end) / 2;
+      if (std::abs(at->x - next->x) < 0.5)
+        text += fmt::format("V{:.0f}", end);
+      else
+        text += fmt::format("C{0:.0f} {1:.0f} {2:.0f} {1:.0f} {2:.0f} {3:.0f}", at->x, middle, next->x, end);
+      if (!next->kind.empty()) break;
+      text += fmt::format("v{}", kHeight);
+      at = next;
+    }
+    text += "\"/>";
   }
 
   std::vector<Box> boxes_;
-  std::map<const ir::Value*, size_t> of_;
   std::vector<std::vector<size_t>> layers_, from_;
 };
 
 }  // namespace
 
-std::string graph_svg(const ir::Function& function) { return Graph(function).svg(); }
+std::string graph_svg(const ir::Function& function) { return Graph(graph_boxes(function)).svg(); }
 
 }  // namespace seqc::tools

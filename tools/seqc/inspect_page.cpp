@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "codegen/memory_plan.h"
 #include "ir/clone.h"
@@ -13,6 +14,7 @@
 #include "runtime/training/report/report.h"
 #include "runtime/training/report/text.h"
 #include "tools/seqc/graph_svg.h"
+#include "tools/seqc/ir_html.h"
 #include "tools/seqc/memory_svg.h"
 #include "tools/seqc/model_summary.h"
 #include "tools/seqc/text.h"
@@ -27,17 +29,18 @@ using training::Table;
 
 constexpr const char* kStyle = R"(main{max-width:1180px}
 .scroll{max-height:760px;overflow:auto}
+.zoom{margin:6px 0}.zoom input{margin:0 5px 0 14px}.zoom label{color:#5c636a}
+.zoom:has(.fit:checked)+.scroll svg{width:100%;height:auto}
+.zoom:has(.half:checked)+.scroll svg{width:calc(var(--w)*.5px);height:auto}
+.zoom:has(.large:checked)+.scroll svg{width:calc(var(--w)*1.6px);height:auto}
 details{margin:8px 0;background:#fff;border:1px solid #e1e4e8;border-radius:10px}
 details>*{margin-left:16px;margin-right:16px}
 summary{margin:0;padding:9px 16px;cursor:pointer;font-variant-numeric:tabular-nums}
 summary b{font-weight:600}summary i{font-style:normal;color:#5c636a;margin-left:10px}
 summary .add{color:#1a7f37;margin-left:10px}summary .del{color:#cf222e;margin-left:6px}
-.same{color:#6c757d;margin:6px 0}
-pre.ir{border:0;border-top:1px solid #e9ecef;border-radius:0;margin:0;padding:12px 16px;white-space:pre;font-size:12.5px;line-height:1.45;background:none}
+.same{color:#6c757d;margin-top:6px;margin-bottom:6px}
 details details{border:0;border-radius:0;background:#f6f8fa;margin:0}
 details details summary{padding:3px 16px;color:#5c636a;font-size:13px}
-pre.ir span{display:block;margin:0 -16px;padding:0 16px}
-pre.ir .a{background:#dafbe1}pre.ir .d{background:#ffebe9}
 svg.graph path{fill:none;stroke:#9aa5b1;stroke-width:1.3}
 svg.graph rect{fill:#f4f6fa;stroke:#b6c2cf}
 svg.graph text{font:600 12px system-ui,"DejaVu Sans",sans-serif;text-anchor:middle;fill:#212529}
@@ -58,7 +61,6 @@ ul.why .because{display:block;text-indent:0;color:#5c636a;font-size:14px}
 code{font:13px ui-monospace,"DejaVu Sans Mono",Menlo,monospace;overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){
 details{background:#1b1e21;border-color:#2f353a}details details{background:#202428}
-pre.ir{border-color:#2a2f34}pre.ir .a{background:#12361f}pre.ir .d{background:#4a1b1f}
 svg.graph rect{fill:#262b31;stroke:#48515a}svg.graph text{fill:#e9ecef}svg.graph .d{fill:#a9b1b9}
 svg.graph .in rect,svg.graph .out rect{fill:#1f3524;stroke:#3c6b46}
 svg.graph .scan rect{fill:#1d3050;stroke:#3f669f}svg.graph .product rect{fill:#40331b;stroke:#806634}
@@ -103,50 +105,14 @@ Compiled compile(const PageOptions& options) {
 
 // --- IR ---------------------------------------------------------------------------------------------------------------
 
-std::string ir_block(const std::vector<DiffLine>& lines, size_t begin, size_t end) {
-  std::string text = "<pre class=\"ir\">";
-  for (size_t i = begin; i < end; ++i) {
-    const char* kind = lines[i].kind == '+' ? "a" : lines[i].kind == '-' ? "d" : nullptr;
-    const std::string line = escaped(lines[i].text);
-    text += kind ? fmt::format("<span class=\"{}\">{} {}</span>", kind, lines[i].kind, line)
-                 : fmt::format("<span>  {}</span>", line);
-  }
-  return text + "</pre>";
-}
-
-/// Changed lines with some around them; longer stretches without changes are folded away.
-std::string ir_difference(const std::vector<DiffLine>& lines) {
-  constexpr size_t kAround = 3, kFewest = 4;
-  std::string html;
-  size_t shown = 0;
-  for (size_t i = 0; i < lines.size();) {
-    size_t end = i;
-    while (end < lines.size() && lines[end].kind == ' ') ++end;
-    const size_t first = i == 0 ? 0 : i + kAround, last = end == lines.size() ? end : end - std::min(end, kAround);
-    if (last > first && last - first >= kFewest) {
-      if (first > shown) html += ir_block(lines, shown, first);
-      html += fmt::format("<details><summary>{} lines without a change</summary>{}</details>", last - first,
-                          ir_block(lines, first, last));
-      shown = last;
-    }
-    i = end;
-    while (i < lines.size() && lines[i].kind != ' ') ++i;
-  }
-  if (shown < lines.size()) html += ir_block(lines, shown, lines.size());
-  return html;
-}
-
-std::string whole_ir(const std::string& title, const std::string& text) {
-  std::vector<DiffLine> lines;
-  for (const std::string_view line : lines_of(text)) lines.push_back({' ', line});
-  return fmt::format("<details><summary><b>{}</b><i>{} lines</i></summary>{}</details>", escaped(title), lines.size(),
-                     ir_block(lines, 0, lines.size()));
-}
-
 void add_stages(Report& page, const Compiled& model) {
   page.heading("IR, pass by pass");
-  page.text("What each pass changed, in the order in which they run. Numbers of values without a name count as equal.");
-  page.html(whole_ir("import", model.import_text));
+  page.text(
+      "What each pass changed, in the order in which they run. Numbers of values and constants without a name count as "
+      "equal.");
+  constexpr size_t kMostRepeated = 30'000;  // bytes of IR: what does not change is not told again and again
+  const bool brief = model.import_text.size() > kMostRepeated;
+  page.html(ir_html("import", model.import_text));
   std::string before = model.import_text;
   std::vector<std::string> idle;
   const auto tell_idle = [&] {
@@ -166,11 +132,11 @@ void add_stages(Report& page, const Compiled& model) {
     page.html(
         fmt::format("<details><summary><b>{}</b><i>{:.2f} ms</i><span class=\"add\">+{}</span><span "
                     "class=\"del\">−{}</span></summary>{}</details>",
-                    stage.name, stage.milliseconds, count('+'), count('-'), ir_difference(lines)));
+                    stage.name, stage.milliseconds, count('+'), count('-'), ir_difference_html(lines, brief)));
     before = stage.text;
   }
   tell_idle();
-  page.html(whole_ir("kernels, as code generation gets them", ir::print(*model.lowered.function)));
+  page.html(ir_html("kernels, as code generation gets them", ir::print(*model.lowered.function)));
 }
 
 // --- time ---------------------------------------------------------------------------------------------------------------
@@ -217,6 +183,19 @@ void add_profile(Report& page, const Profile& profile) {
   table.rows.push_back({"between kernels", "", time_text(profile.between),
                         figure(100 * profile.between / profile.run_microseconds, " %")});
   page.table(table);
+}
+
+/// Buttons that zoom the picture behind them, by rules of the style; what is wider than the page begins as a whole.
+std::string zoom(const std::string& graph) {
+  constexpr double kPage = 1100;
+  const std::string_view width = "width=\"",
+                         first = std::atof(graph.c_str() + graph.find(width) + width.size()) > kPage ? "fit" : "full";
+  std::string html = "<div class=\"zoom\">size:";
+  for (const auto& [kind, text] :
+       {std::pair("fit", "the whole width"), {"half", "50 %"}, {"full", "100 %"}, {"large", "160 %"}})
+    html += fmt::format("<label><input type=\"radio\" name=\"zoom\" class=\"{}\"{}>{}</label>", kind,
+                        kind == first ? " checked" : "", text);
+  return html + "</div>";
 }
 
 // --- the rest -------------------------------------------------------------------------------------------------------------
@@ -301,7 +280,7 @@ void save_inspect_page(const PageOptions& options, const std::string& file) {
   const codegen::MemoryPlan plan = codegen::plan_memory(*model.lowered.function);
   Report page(options.model, "for " + codegen::describe(options.compile.target).description +
                                  (options.compile.dims.empty() ? "" : ", with " + dims_text(options.compile.dims)));
-  page.style(kStyle);
+  page.style(std::string(kStyle) + kIrStyle);
   int64_t kernels = 0;
   ir::walk(model.lowered.function->body(), [&](const ir::Op* op) { kernels += op->code() == ir::Opcode::Kernel; });
   const ir::Dim workspace = plan.workspace_bytes();
@@ -317,7 +296,7 @@ void save_inspect_page(const PageOptions& options, const std::string& file) {
   if (graph.empty())
     page.text("Too many nodes to look at.");
   else
-    page.html("<div class=\"card scroll\">" + graph + "</div>");
+    page.html(zoom(graph) + "<div class=\"card scroll\">" + graph + "</div>");
   add_reasons(page, options, model);
   if (options.profile) add_profile(page, *options.profile);
   add_compile_times(page, model);

@@ -63,7 +63,8 @@ std::string without_numbers(std::string_view line) {
   std::string key;
   for (size_t i = 0; i < line.size(); ++i) {
     key += line[i];
-    const bool number = line[i] == '%' && i + 1 < line.size() && std::isdigit(static_cast<unsigned char>(line[i + 1]));
+    const bool number = (line[i] == '%' || line[i] == '@') && i + 1 < line.size() &&
+                        std::isdigit(static_cast<unsigned char>(line[i + 1]));
     while (number && i + 1 < line.size() && std::isdigit(static_cast<unsigned char>(line[i + 1]))) ++i;
   }
   return key;

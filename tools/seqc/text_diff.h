@@ -21,7 +21,7 @@ std::vector<std::string_view> lines_of(std::string_view text);
 std::vector<DiffLine> diff_lines(std::string_view before, std::string_view after,
                                  const std::function<std::string(std::string_view)>& key);
 
-/// A key of IR lines under which numbers of unnamed values are alike: one more of them in front shifts all others.
+/// A key of IR lines under which numbers of unnamed values and constants are alike: one more of them in front shifts all others.
 std::string without_numbers(std::string_view line);
 
 }  // namespace seqc::tools
