@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the Debian packages and tries them on a clean Debian 12 in a folder of its own: installs them with apt, builds and runs
-# the README's example, a C program against the runtime-only library, and reads the manual page.
+# the README's example, the Python package, a C program against the runtime-only library, and reads the manual page.
 #   tools/package/check_deb.sh [--build FOLDER] [--root FOLDER]      (build/release, build/root)
 # Needs root and debootstrap. The root is made once and reused without the packages; mirrors are those of this machine's apt.
 set -euo pipefail
@@ -81,13 +81,30 @@ print(f"largest difference from NumPy: {worst:.2g}")
 sys.exit(worst > 1e-4)
 PYTHON
 
+step "5. Python: a model, a library, a stream, training"
 if ls "$build"/packages/python3-seqc_*.deb >/dev/null 2>&1; then
-  in_root sh -ec 'cd /root/try && python3 -c "
-import numpy, seqc
-print(seqc.__file__, seqc.compile(\"lstm.onnx\").run({\"sensors\": numpy.load(\"data/input_0.npy\")}))" | tail -3'
+  in_root sh -ec 'cd /root/try && python3 -' <<'PYTHON'
+import numpy as np
+import seqc
+
+x = np.load("data/input_0.npy")
+program = seqc.compile("lstm.onnx")
+y = program.run({"sensors": x})["prediction"]
+print(seqc.__file__, program, sep="\n")
+np.testing.assert_allclose(y, np.load("data/output_0.npy"), atol=1e-4)
+np.testing.assert_array_equal(y, seqc.load("out/lstm.so").run([x])[0])
+stream = seqc.stream("lstm.onnx")
+np.testing.assert_array_equal(y, np.concatenate([stream.step(x[at:at + 7]) for at in range(0, len(x), 7)]))
+model = seqc.Model([seqc.layers.GRU(4), seqc.layers.Dense(1)], input=(None, 3))
+ones = np.ones((8, 5, 3), np.float32)
+history = model.fit(ones, ones[:, 0, :1], loss="mse", epochs=3, batch_size=4)
+print("loss of each epoch:", np.round(history.curve("loss"), 4))
+PYTHON
+else
+  echo "left out: the Python module is not built (python3-dev, pybind11-dev)"
 fi
 
-step "5. a C99 program with the runtime-only library"
+step "6. a C99 program with the runtime-only library"
 in_root sh -ec '
   cd /root/try
   gcc -std=c99 -pedantic -Wall -Wextra -Werror /usr/share/seqc/examples/embed/run_model.c -o run_model \
@@ -95,6 +112,6 @@ in_root sh -ec '
   ./run_model out/lstm.so T=3 N=1
   ldd run_model | grep -v linux-vdso'
 
-step "6. the manual page"
+step "7. the manual page"
 in_root sh -ec 'man seqc 2>/dev/null | head -12; ls /usr/share/bash-completion/completions/seqc'
 printf '\nall of it works on a clean Debian %s\n' "$(cat "$root/etc/debian_version")"

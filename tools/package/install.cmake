@@ -3,6 +3,7 @@
 #   library   libseqc.so.N           the compiler, too
 #   dev       headers, CMake and pkg-config files, examples
 #   tools     seqc, its manual page and completions
+#   python    the Python package (tools/python/CMakeLists.txt); python_deb: the same where its Debian package has it
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 include("${CMAKE_CURRENT_LIST_DIR}/runtime_only.cmake")

@@ -36,12 +36,10 @@ seqc_deb(dev libseqc-dev libdevel "compiler for sequence models, for developers"
 seqc_deb(tools seqc science "compiler for recurrent and other sequence models"
          "Compiles ONNX models to small native libraries that need nothing but libc and libm, runs, measures, trains and converts them.")
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
-# Packages install below /usr, where Debian's python3 looks in lib/python3 alone: -DSEQC_PYTHON_INSTALL_DIR=lib/python3/dist-packages/seqc
-# (or a prefix of /usr) makes this one, and otherwise it would be one that cannot be imported.
-if(TARGET seqc_python AND SEQC_PYTHON_INSTALL_DIR MATCHES "^lib/python3/")
-  list(APPEND CPACK_COMPONENTS_ALL python)
-  seqc_deb(python python3-seqc python "compiler for sequence models, for Python"
-           "Compiles ONNX models to native code and runs them on NumPy arrays.")
-  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3 (>= 3.11~), python3 (<< 3.12), python3-numpy")
+if(TARGET seqc_python)
+  list(APPEND CPACK_COMPONENTS_ALL python_deb)
+  seqc_deb(python_deb python3-seqc python "compiler for sequence models, for Python"
+           "Compiles ONNX models to native code, runs them on NumPy arrays, as streams too, and trains them.")
+  set(CPACK_DEBIAN_PYTHON_DEB_PACKAGE_DEPENDS "python3 (>= 3.11~), python3 (<< 3.12), python3-numpy")
 endif()
 include(CPack)
