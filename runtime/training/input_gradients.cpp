@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "passes/differentiate.h"
 #include "runtime/session.h"
+#include "runtime/training/step.h"
 
 namespace seqc::training {
 
@@ -14,11 +15,18 @@ using ir::Tensor;
 Batch input_gradients(std::unique_ptr<ir::Function> model, const Batch& batch, const std::vector<std::string>& inputs,
                       const std::string& loss) {
   if (inputs.empty()) return {};  // without names add_gradients takes the parameters
+  std::map<std::string, Tensor> parameters;
+  for (const ir::Value* parameter : model->parameters()) parameters.emplace(parameter->name(), parameter->initial());
+  if (!parameters.empty()) use_parameters(*model, {loss});
   passes::add_gradients(*model, loss, inputs);
   runtime::Session session(runtime::Program::compile(std::move(model)));
   const runtime::Program& program = session.program();
   std::vector<Tensor> values;
   for (const runtime::Port& port : program.inputs()) {
+    if (const auto learnt = parameters.find(port.name); learnt != parameters.end()) {
+      values.push_back(learnt->second);
+      continue;
+    }
     const auto it = batch.find(port.name);
     if (it == batch.end()) fail(ErrorKind::BadInput, "input gradients: the batch lacks \"{}\"", port.name);
     values.push_back(it->second);

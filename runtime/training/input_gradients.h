@@ -12,8 +12,9 @@
 namespace seqc::training {
 
 /// The derivatives of the output `loss` by these inputs for one batch, by the inputs' names. `model` is one in use, such as
-/// Trainer::model() gives it (all outputs, or {"loss"}). Throws Error(BadInput) for names that do not fit, inputs that are
-/// no floats, and a batch that does not fit the model.
+/// Trainer::model() gives it (all outputs, or {"loss"}), or a trainable one, Trainer::trainable_model(), which is looked at as
+/// it is in use: that is compiled once for all values of its parameters. Throws Error(BadInput) for names that do not fit,
+/// inputs that are no floats, and a batch that does not fit the model.
 Batch input_gradients(std::unique_ptr<ir::Function> model, const Batch& batch, const std::vector<std::string>& inputs,
                       const std::string& loss = "loss");
 

@@ -248,10 +248,14 @@ StepFunction evaluation_step(const Function& model, const TrainerOptions& option
   return Construction(model, options).evaluation();
 }
 
-void finish_training(Function& model, const std::vector<std::string>& outputs) {
+namespace {
+
+void end_training(Function& model) {
   if (Value* step = find_argument(model, dsl::kTrainingStep))
     replace_argument(model, step, Tensor::scalar_int(ir::DType::i64, -1));
-  model.freeze_parameters();
+}
+
+void keep_outputs(Function& model, const std::vector<std::string>& outputs) {
   std::vector<std::string> names = outputs;
   if (names.empty())
     std::copy_if(model.output_names.begin(), model.output_names.end(), std::back_inserter(names),
@@ -265,6 +269,19 @@ void finish_training(Function& model, const std::vector<std::string>& outputs) {
   if (outputs.empty()) return;
   for (size_t i = model.body().argument_count(); i-- > 0;)
     if (model.body().argument(i)->unused()) model.body().erase_argument(i);
+}
+
+}  // namespace
+
+void finish_training(Function& model, const std::vector<std::string>& outputs) {
+  end_training(model);
+  model.freeze_parameters();
+  keep_outputs(model, outputs);
+}
+
+void use_parameters(Function& model, const std::vector<std::string>& outputs) {
+  end_training(model);
+  keep_outputs(model, outputs);
 }
 
 }  // namespace seqc::training

@@ -69,4 +69,7 @@ StepFunction evaluation_step(const ir::Function& model, const TrainerOptions& op
 /// outputs those that are named (none: all), with the inputs that they need.
 void finish_training(ir::Function& model, const std::vector<std::string>& outputs = {});
 
+/// The same, but parameters stay what they are.
+void use_parameters(ir::Function& model, const std::vector<std::string>& outputs = {});
+
 }  // namespace seqc::training

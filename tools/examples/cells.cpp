@@ -56,9 +56,9 @@ dsl::Cell make_cell(dsl::Model& model, const std::string& kind, const Task& task
   }
   // Weights that turn states, and neither stretch nor shrink them; or stretch them to twice their length at each step.
   return dsl::RnnCell{
-      .gate = {.w = model.parameter("w", {hidden, inputs}),
-               .r = model.parameter("r", {hidden, hidden}, Init::orthogonal(kind == "doubling" ? 2 : 1)),
-               .b = model.parameter("b", {hidden}, Init::zeros())}};
+      .gate = {.w = model.parameter("rnn.w", {hidden, inputs}),
+               .r = model.parameter("rnn.r", {hidden, hidden}, Init::orthogonal(kind == "doubling" ? 2 : 1)),
+               .b = model.parameter("rnn.b", {hidden}, Init::zeros())}};
 }
 
 std::unique_ptr<ir::Module> build(const std::string& kind, const Task& task, uint64_t seed) {
@@ -92,13 +92,6 @@ void compare(examples::Run& run, const Task& task, const std::string& only, int6
   training::Plot after{.title = task.name + ": gradients after training", .x_label = "step", .log_y = true};
   training::Plot losses{.title = task.name + ": loss on unseen sequences", .x_label = "step of training"};
   training::Plot norms{.title = task.name + ": gradient before clipping", .x_label = "step of training", .log_y = true};
-  const auto trainer_for = [&](const std::string& cell, bool clipped) {
-    const double rate = cell == "rnn" || cell == "orthogonal" ? 1e-3 : 1e-2;  // those without gates need smaller steps
-    return training::Trainer(*build(cell, task, run.seed())->functions[0],
-                             {.optimizer = training::adam(rate),
-                              .clip = clipped ? training::by_global_norm(1) : training::Clip{},
-                              .threads = run.threads()});
-  };
   for (const std::string& cell : kCells)
     for (const bool clipped : {true, false}) {
       const std::string name = cell + (clipped ? "" : "-unclipped"), part = task.name + "-" + name;
@@ -108,19 +101,25 @@ void compare(examples::Run& run, const Task& task, const std::string& only, int6
         run.print(part + ":\n" + memory_answers(task.memory, some, run.open(part).run({some.at("x")})[0], predict));
         continue;
       }
-      training::Trainer trainer = trainer_for(cell, clipped);
-      if (clipped) before.series.push_back(examples::gradient_curve(name, trainer, some));
+      const double rate =
+          cell == "rnn" || cell == "orthogonal" ? 1e-3 : 1e-2;  // those without gates need smaller steps
+      training::Trainer trainer(*build(cell, task, run.seed())->functions[0],
+                                {.optimizer = training::adam(rate),
+                                 .clip = clipped ? training::by_global_norm(1) : training::Clip{},
+                                 .threads = run.threads()});
+      if (clipped) before.series.push_back(examples::gradient_curve(name, trainer.trainable_model(), some));
       if (clipped) before.series.back().dashed = cell == "peephole";  // at first it is the LSTM
       run.train(trainer, *train, {.epochs = run.epochs(), .validation = test.get()}, part);
       run.test(trainer, *test, part);
       run.export_onnx(trainer, {"says"}, *test, part);
-      if (clipped) after.series.push_back(examples::gradient_curve(name, trainer, some));
+      if (clipped) after.series.push_back(examples::gradient_curve(name, trainer.trainable_model(), some));
       if (clipped) losses.series.push_back(examples::history_curve(name, run, part, "validation", "loss"));
       if (cell == "rnn" || cell == "lstm")
         norms.series.push_back(examples::history_curve(name, run, part, "train", "gradient_norm"));
     }
   if (losses.series.empty()) return;
-  before.series.push_back(examples::gradient_curve("doubling", trainer_for("doubling", true), some));
+  auto doubling = std::move(build("doubling", task, run.seed())->functions[0]);
+  before.series.push_back(examples::gradient_curve("doubling", std::move(doubling), some));
   run.plot(task.name + "-gradients", before,
            "Flat curves reach back to the first step; those that fall to the left vanish, those that rise explode.");
   run.plot(task.name + "-gradients-after", after);

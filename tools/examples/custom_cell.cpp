@@ -13,6 +13,7 @@
 #include "ir/printer.h"
 #include "passes/pass.h"
 #include "runtime/training/data/series.h"
+#include "tools/examples/support/curves.h"
 #include "tools/examples/support/run.h"
 #include "tools/examples/support/series.h"
 #include "tools/examples/support/step_time.h"
@@ -136,6 +137,7 @@ int main(int argc, char** argv) {
     }
     run.figure("last value loss", last_value / static_cast<double>(unseen));
     run.figure("difference when streamed", difference);
+    run.plot("forecast", examples::forecast_plot("one step ahead", by_step, series, {.begin = learnt + 1}));
 
     training::Trainer lstm = trainer_for(/*lstm=*/true, scaler, options, run.seed());
     const training::Batch batch = train->batch(0, 0);

@@ -11,6 +11,7 @@
 #include "frontend/dsl/dsl.h"
 #include "runtime/training/data/batches.h"
 #include "runtime/training/data/series.h"
+#include "tools/examples/support/curves.h"
 #include "tools/examples/support/run.h"
 #include "tools/examples/support/series.h"
 
@@ -79,19 +80,6 @@ double error(const std::vector<double>& forecast, const Tensor& series, int64_t 
   return std::sqrt(squares / static_cast<double>(forecast.size()));
 }
 
-training::Plot beside_truth(const std::string& name, const std::vector<double>& forecast, const Tensor& series,
-                            int64_t begin) {
-  training::Plot plot{.title = name, .x_label = "step", .series = {{.name = "truth"}, {.name = name, .dashed = true}}};
-  const auto count = static_cast<int64_t>(forecast.size());
-  for (int64_t i = -3 * kWindow; i < std::min(kShown, count); ++i)
-    for (training::Series& curve : plot.series) {
-      if (curve.dashed && i < 0) continue;
-      curve.x.push_back(static_cast<double>(begin + i));
-      curve.y.push_back(curve.dashed ? forecast[i] : series.real(begin + i));
-    }
-  return plot;
-}
-
 void learn(examples::Run& run, const Task& task, const std::string& cell) {
   const std::string part = task.name + "-" + cell;
   // The last fifth of the series is kept for testing, a tenth before it for validation: never look ahead.
@@ -123,8 +111,10 @@ void learn(examples::Run& run, const Task& task, const std::string& cell) {
     run.figure(name + " error", error(what, task.series, begin), part);
     run.print(fmt::format("{}: error of {} {:.4g}", part, name, error(what, task.series, begin)));
   }
-  run.plot(part + "/forecast", beside_truth(part + ", one step ahead", forecast, task.series, begin));
-  run.plot(part + "/generated", beside_truth(part + ", generated", generated, task.series, begin));
+  run.plot(part + "/forecast",
+           examples::forecast_plot(part + ", one step ahead", forecast, task.series, {.begin = begin}));
+  run.plot(part + "/generated",
+           examples::forecast_plot(part + ", generated", generated, task.series, {.begin = begin}));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ TEST_CASE("input gradients: of a linear model by hand") {
   CHECK(gradients.at("target").real(0) == doctest::Approx(0.5));
   CHECK(gradients.at("target").real(1) == doctest::Approx(-0.5));
   CHECK(input_gradients(trainer.model(), batch, {}).empty());
+  CHECK(input_gradients(trainer.trainable_model(), batch, {"x"}).at("x").identical(gradients.at("x")));
 }
 
 TEST_CASE("input gradients: of an LSTM against central differences") {
@@ -47,6 +48,7 @@ TEST_CASE("input gradients: of an LSTM against central differences") {
   Batch batch = data.batch(1, 0);
   const Tensor gradient = input_gradients(trainer.model(), batch, {"x"}).at("x");
   REQUIRE(gradient.shape() == std::vector<int64_t>{7, 3, 2});
+  CHECK(input_gradients(trainer.trainable_model(), batch, {"x"}).at("x").identical(gradient));
   const Tensor x = batch.at("x");
   for (const int64_t i : {0, 5, 18, 41}) {
     const auto loss_at = [&](double delta) {
@@ -68,6 +70,8 @@ TEST_CASE("input gradients: what cannot be") {
   CHECK(test::contains(refusal({"y"}, "loss"), "got no argument \"y\""));
   CHECK(test::contains(refusal({"x"}, "error"), "got no output \"error\""));
   CHECK(test::contains(refusal({"x"}, "loss"), "the batch lacks \"target\""));
+  CHECK(test::contains(test::refusal([&] { input_gradients(trainer.trainable_model(), batch, {"x"}, "error"); }),
+                       "the model has no such output"));
 }
 
 TEST_CASE("input gradients: norms by step") {

@@ -12,8 +12,15 @@ training::Series history_curve(const std::string& name, const Run& run, const st
                                const std::string& lines, const std::string& value);
 
 /// How much the loss of a batch depends on what a model was shown at each step: the norms of the gradients by the steps of
-/// its input x[T, ...].
-training::Series gradient_curve(const std::string& name, const training::Trainer& trainer,
+/// its input x[T, ...]. The model has parameters, and an output `loss`.
+training::Series gradient_curve(const std::string& name, std::unique_ptr<ir::Function> model,
                                 const training::Batch& batch);
+
+/// A series [L,1], from some steps before `begin` on, and what was said of it from `begin` on, as far as that is shown.
+struct Foretold {
+  int64_t begin = 0, before = 60, shown = 300;
+};
+training::Plot forecast_plot(const std::string& name, const std::vector<double>& forecast, const ir::Tensor& series,
+                             const Foretold& what);
 
 }  // namespace seqc::examples
