@@ -271,13 +271,29 @@ std::string svg(const Plot& plot) { return Drawing(plot).text(); }
 
 void save_svg(const std::string& path, const Plot& plot) { runtime::write_file(path, svg(plot)); }
 
+namespace {
+
+/// How many lines of a part the epoch has that comes first.
+size_t first_epoch_size(const History& history, const std::string& part) {
+  const auto& records = history.records();
+  const auto first = std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.part == part; });
+  return static_cast<size_t>(
+      std::count_if(first, records.end(), [&](const Record& r) { return r.part == part && r.epoch == first->epoch; }));
+}
+
+}  // namespace
+
 Plot history_plot(const History& history, const std::string& value, bool log_y) {
   Plot plot{.title = value, .x_label = "step", .y_label = log_y ? "log scale" : "", .log_y = log_y};
   for (const std::string& part : history.parts()) {
     auto [steps, values] = history.curve(part, value);
     if (steps.empty()) continue;
-    const int smooth = steps.size() > 200 ? static_cast<int>(std::min<size_t>(steps.size() / 80, 500)) : 0;
-    plot.series.push_back({.name = part, .x = std::move(steps), .y = std::move(values), .smooth = smooth});
+    size_t smooth = steps.size() > 200 ? std::min<size_t>(steps.size() / 80, 500) : 0;
+    // What comes again in each of many short epochs, such as states that begin anew, hides what was learnt.
+    const size_t in_epoch = first_epoch_size(history, part);
+    if (steps.size() >= 20 * in_epoch) smooth = std::max(smooth, in_epoch / 2);
+    plot.series.push_back(
+        {.name = part, .x = std::move(steps), .y = std::move(values), .smooth = static_cast<int>(smooth)});
   }
   return plot;
 }

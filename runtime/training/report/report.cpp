@@ -24,9 +24,9 @@ p{margin:12px 0}
 .card{padding:8px;margin:16px 0;overflow-x:auto}
 .card svg{display:block;margin:0 auto}
 .facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}
-.facts div{flex:1 1 auto;padding:14px 16px;white-space:nowrap}
+.facts div{flex:1 1 auto;max-width:300px;padding:14px 16px}
 .facts dt{font-size:14px;color:#5c636a}
-.facts dd{margin:2px 0 0;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
+.facts dd{margin:2px 0 0;white-space:nowrap;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:8px 14px;text-align:left;border-bottom:1px solid #e9ecef;vertical-align:top}
 th{font-weight:600;color:#5c636a;vertical-align:bottom}

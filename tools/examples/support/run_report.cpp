@@ -41,9 +41,9 @@ void Run::add_curves(const training::Trainer& trainer, const training::History& 
   for (const auto& [metric, value] : trainer.history()[0].training)
     metrics.insert(metric == "loss" ? metrics.begin() : metrics.end(), metric);
   for (const std::string& metric : metrics) {
-    // A loss that falls to a small part of what it was is seen on a logarithmic scale alone.
+    // What falls to a small part of what it was, a loss or a perplexity, is seen on a logarithmic scale alone.
     const std::vector<double> values = history.curve("train", metric).values;
-    const bool falls = metric == "loss" && !values.empty() && values.back() > 0 && values.front() > 10 * values.back();
+    const bool falls = !values.empty() && values.back() > 0 && values.front() > 10 * values.back();
     training::Plot curve = training::history_plot(history, metric, falls);
     if (curve.title.empty()) curve.title = metric;
     training::save_svg(file((std::filesystem::path(part) / (metric + ".svg")).string()), curve);

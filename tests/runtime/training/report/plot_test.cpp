@@ -166,4 +166,11 @@ TEST_CASE("plots: of a history") {
   CHECK(loss.log_y);
   CHECK(history_plot(history, "accuracy").series.size() == 1);
   check_nesting(svg(loss));
+
+  History epochs;  // of four batches, the first of which is always worse
+  for (int step = 0; step < 100; ++step)
+    epochs.add({"train", step / 4, step + 1, {{"loss", step % 4 == 0 ? 2.0 : 1.0}}});
+  epochs.add({"validation", 24, 100, {{"loss", 1.0}}});
+  CHECK(history_plot(epochs, "loss").series[0].smooth == 2);
+  CHECK(history_plot(epochs, "loss").series[1].smooth == 0);
 }
