@@ -144,19 +144,19 @@ def run_ours(args, out, archive=None, extra=()):
     return json.loads((out / "summary.json").read_text())["figures"]
 
 
-def parts_of(program, figures):
+def parts_of(args, figures):
     """Each model of the program that it trained: its name, what to train, its figures without the part's name."""
     for name, what in PROGRAMS.items():
         own, _, part = name.partition(":")
         ours = {key[len(part):].lstrip(): value for key, value in figures.items() if key.startswith(part)}
-        if own == program and "epochs" in ours:
-            yield name.replace(":", " "), what, ours
+        if own == args.program and "epochs" in ours:
+            yield name.replace(":", " "), what if args.data else {**what, **what.get("built_in", {})}, ours
 
 
 def compare(args, folder):
     """Trains both, as long as the program says."""
     figures = run_ours(args, pathlib.Path(args.run) if args.run else folder / "out", folder / "data.npz")
-    for name, program, ours in parts_of(args.program, figures):
+    for name, program, ours in parts_of(args, figures):
         epochs = args.epochs or int(ours["epochs"])
         with numpy.load(folder / "data.npz") as archive:
             theirs = Training(program, archive, epochs, args.seed).run(epochs)
@@ -175,7 +175,7 @@ def measure(args, folder):
     seconds, trainings, whole = {}, {}, {}
     for turn in range(args.rounds):
         figures = run_ours(args, folder / f"out{turn}", folder / "data.npz" if turn == 0 else None, extra)
-        for name, program, ours in parts_of(args.program, figures):
+        for name, program, ours in parts_of(args, figures):
             if name not in trainings:
                 with numpy.load(folder / "data.npz") as archive:
                     trainings[name] = Training(program, archive, 1, args.seed)

@@ -262,15 +262,18 @@ def forecast(layer):
 
 
 # What each program does, by its name or PROGRAM:PART. mixed: examples come in a new order in every epoch, otherwise whole batches
-# do, or with in_order nothing; clip: to that global norm; patience: epochs without a lower validation loss.
+# do, or with in_order nothing; clip: to that global norm; patience: epochs without a lower validation loss;
+# built_in: what is different without --data.
 PROGRAMS = {
     "mnist_lstm": dict(model=MnistLstm, optimizer=adam(3e-3), schedule=cosine(3e-3, 1e-4), clip=1, mixed=("x", "label")),
     "mnist_rnn": dict(model=MnistRnn, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "label")),
     "deep_rnn": dict(model=DeepRnn, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "label")),
     "spam": dict(model=Spam, optimizer=rmsprop(5e-4), mixed=("x", "label")),
     "sentiment": dict(model=Sentiment, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label")),
-    "text_classify:stacked": dict(model=Stacked, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label")),
-    "text_classify:bidirectional": dict(model=Bidirectional, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label")),
+    "text_classify:stacked": dict(model=Stacked, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label"),
+                                  built_in=dict(optimizer=adam(3e-3))),
+    "text_classify:bidirectional": dict(model=Bidirectional, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label"),
+                                        built_in=dict(optimizer=adam(3e-3))),
     "char_lm": dict(model=lambda sizes: Streams(sizes, embedding=128, dropout=0.2), optimizer=adam(3e-3),
                     schedule=cosine(3e-3, 1e-4), clip=5, in_order=True),
     "script_writer": dict(model=lambda sizes: Streams(sizes, embedding=256, dropout=0), optimizer=adam(2e-3), clip_value=1,

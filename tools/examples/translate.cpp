@@ -23,7 +23,7 @@ using training::Vocabulary;
 
 namespace {
 
-constexpr int64_t kEmbedding = 32, kHidden = 64, kMemory = 2 * kHidden, kBatch = 64;
+constexpr int64_t kEmbedding = 32, kHidden = 64, kMemory = 2 * kHidden, kBatch = 32;
 
 /// Writes letters: an LSTM, which after each of them attends to the memory [N,S,memory].
 struct Decoder {
@@ -113,7 +113,7 @@ std::vector<std::string> translate(const examples::Run& run, const std::vector<s
 int main(int argc, char** argv) {
   examples::Run run({.name = "translate",
                      .about = "Rewrites dates letter by letter, with an encoder, and a decoder that attends to it.",
-                     .epochs = 10,
+                     .epochs = 5,
                      .data = "a file of lines \"source TAB target\", or a folder with one"});
   std::string text;
   run.options().add_option("--predict", text, "what the trained model shall rewrite");
