@@ -38,14 +38,22 @@ int64_t largest(const Tensor& values, int64_t row, int64_t classes) {
   return best;
 }
 
+bool among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// "" or the first difference.
-std::string difference(const std::string& name, const Tensor& got, const Tensor& want, bool classes) {
+std::string difference(const std::string& name, const Tensor& got, const Tensor& want, const ExampleModel& model) {
   if (got.type_str() != want.type_str())
     return fmt::format("{}: got {}, expected {}", name, got.type_str(), want.type_str());
   for (int64_t i = 0; i < want.count(); ++i)
     if (!(std::fabs(got.real(i) - want.real(i)) <= 1e-4 * std::max(1.0, std::fabs(want.real(i)))))
       return fmt::format("{}: element {} is {}, expected {}", name, i, got.real(i), want.real(i));
-  if (!classes || want.count() == 0) return "";
+  if (among(model.yes_or_no, name))
+    for (int64_t i = 0; i < want.count(); ++i)
+      if ((got.real(i) > 0.5) != (want.real(i) > 0.5))
+        return fmt::format("{}: element {} is {}, on the other side of {}", name, i, got.real(i), want.real(i));
+  if (!among(model.classes, name) || want.count() == 0) return "";
   const int64_t count = want.shape().back();
   for (int64_t row = 0; row < want.count() / count; ++row) {
     const int64_t a = largest(got, row, count), b = largest(want, row, count);
@@ -64,8 +72,7 @@ std::string difference_of(const std::map<int64_t, Named>& batches, const runtime
     const std::vector<Tensor> outputs = run(inputs);
     for (size_t k = 0; k < outputs.size(); ++k) {
       const std::string& name = program.outputs()[k].name;
-      const bool classes = std::find(model.classes.begin(), model.classes.end(), name) != model.classes.end();
-      const std::string found = difference(name, outputs[k], tensors.at(name), classes);
+      const std::string found = difference(name, outputs[k], tensors.at(name), model);
       if (!found.empty()) return fmt::format("batch {}: {}", index, found);
     }
   }
@@ -79,21 +86,26 @@ void check_model(const ExampleModel& model, const ExampleRun& run) {
   if (model.trained)
     for (const char* name : {"checkpoint", "history.jsonl"}) CHECK(fs::exists(run.file(model.part) / name));
 
-  fs::create_directory(run.folder() / ("onnx" + part));
-  fs::copy_file(path, run.folder() / ("onnx" + part) / "model.onnx");
-  CHECK(checker_faults(run.folder() / ("onnx" + part)) == "");
-
-  const auto batches = recorded(run.folder() / ("record" + part + ".npz"));
-  REQUIRE(!batches.empty());
-  runtime::Session session(runtime::Program::open(path.string()), 2);
-  const runtime::Program& program = session.program();
-  CHECK(difference_of(batches, program, model, [&](const auto& inputs) { return session.run(inputs); }) == "");
-  if (const auto library = ort_library())
-    CHECK(difference_of(batches, program, model,
-                        [&](const auto& inputs) { return run_in_ort(*library, path.string(), inputs); }) == "");
+  fs::copy_file(path, run.folder() / "onnx" / ("model" + part + ".onnx"));
+  CHECK(recording_fault(path, run.folder() / ("record" + part + ".npz"), model) == "");
 }
 
 }  // namespace
+
+std::string recording_fault(const fs::path& onnx, const fs::path& recording, const ExampleModel& model) {
+  const auto batches = recorded(recording);
+  if (batches.empty()) return "nothing was recorded";
+  runtime::Session session(runtime::Program::open(onnx.string()), 2);
+  const runtime::Program& program = session.program();
+  if (std::string fault = difference_of(batches, program, model, [&](const auto& in) { return session.run(in); });
+      !fault.empty())
+    return fault;
+  const auto library = ort_library();
+  if (!library) return "";
+  const std::string fault =
+      difference_of(batches, program, model, [&](const auto& in) { return run_in_ort(*library, onnx.string(), in); });
+  return fault.empty() ? "" : "ONNX Runtime: " + fault;
+}
 
 ToolResult ExampleRun::start(const std::string& name, const std::vector<std::string>& arguments) const {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / ("example_" + name);
@@ -135,7 +147,9 @@ void test_example(const Example& example, const ExampleRun& run) {
     INFO(name);
     CHECK(fs::file_size(run.file(name)) > 0);
   }
+  fs::create_directory(run.folder() / "onnx");
   for (const ExampleModel& model : example.models) check_model(model, run);
+  CHECK(checker_faults(run.folder() / "onnx") == "");
 
   const ToolResult second = train("again.npz");
   CHECK(second.out.find("trained already") != std::string::npos);

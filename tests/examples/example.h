@@ -14,12 +14,13 @@
 
 namespace seqc::test {
 
-/// Exported models against the trained one, for all examples of the test set.
+/// An exported model against the trained one, for all examples of the test set.
 struct ExampleModel {
   std::string part = "";  ///< the folder below --out, for programs that train several models
   /// Outputs whose last axis holds shares or scores of classes: the largest must be the same. Others are compared as
   /// numbers only. All must agree to 1e-4 (relative, where they are above 1).
   std::vector<std::string> classes = {};
+  std::vector<std::string> yes_or_no = {};  ///< outputs whose elements must lie on the same side of 1/2
   bool trained = true;  ///< false: a piece of a model that was trained as a whole, without checkpoint and history
 };
 
@@ -53,6 +54,11 @@ class ExampleRun {
 /// Trains, starts again (which trains nothing, and ends with the same figures), uses what was trained, and checks figures,
 /// files and exported models, in ONNX's checker, our importer and ONNX Runtime. Failures are those of the current test.
 void test_example(const Example& example);
+/// "" or the first difference between what a recording (--record) says of the trained model, for all examples of the test
+/// set, and what the exported one says: compiled by us and, where it is installed, in ONNX Runtime.
+std::string recording_fault(const std::filesystem::path& onnx, const std::filesystem::path& recording,
+                            const ExampleModel& model);
+
 /// The same, and leaves the run for more checks.
 void test_example(const Example& example, const ExampleRun& run);
 
