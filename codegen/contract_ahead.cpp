@@ -21,10 +21,21 @@ llvm::Value* address_table(Emitter& e, const std::vector<llvm::Value*>& addresse
 
 }  // namespace
 
+/// Whether the weights stay in a core's second cache from step to step. Others come from far themselves, and what is asked
+/// for besides would only be in their way.
+bool ContractKernel::keeps_weights() const {
+  constexpr int64_t kMostBytes = 512 << 10;
+  Dim bytes(0);
+  for (const Chain& chain : chains_)
+    for (const Contraction& c : chain)
+      bytes = bytes + element_count(c.weights.buffer->shape()) * Dim(static_cast<int64_t>(ir::size_of(c.stored())));
+  return bytes.is_constant() && bytes.constant() <= kMostBytes;
+}
+
 void ContractKernel::plan_far_lines() {
   const bool fixed = std::all_of(domain_.begin(), domain_.end(),
                                  [](const Dim& dim) { return dim.is_constant() && dim.constant() > 0; });
-  if (!fixed || row_ < 0 || !outer_.empty() || mask_ || cuts_depth()) return;
+  if (!fixed || row_ < 0 || !outer_.empty() || mask_ || cuts_depth() || !keeps_weights()) return;
   if (!f_.ahead.empty()) {
     next_step_.arrays = static_cast<int64_t>(f_.ahead.size());
     next_step_.table = address_table(e_, f_.ahead);

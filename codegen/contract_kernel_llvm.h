@@ -81,6 +81,7 @@ class ContractKernel {
     int64_t size = 0;                  // bytes of an element
     int64_t lines = 1, row_step = 64;  // cache lines of a row that are wanted, and bytes from a row to the next
   };
+  bool keeps_weights() const;
   void plan_far_lines();
   std::function<void(llvm::Value*, int64_t)> asking(const std::vector<llvm::Value*>& rows, llvm::Value* block);
   void ask(const FarLines& far, llvm::Value* first, int64_t rows, llvm::Value* pass, int64_t passes);
