@@ -102,8 +102,8 @@ std::string recording_fault(const fs::path& onnx, const fs::path& recording, con
     return fault;
   const auto library = ort_library();
   if (!library) return "";
-  const std::string fault =
-      difference_of(batches, program, model, [&](const auto& in) { return run_in_ort(*library, onnx.string(), in); });
+  OrtModel judge(*library, onnx.string());
+  const std::string fault = difference_of(batches, program, model, [&](const auto& in) { return judge.run(in); });
   return fault.empty() ? "" : "ONNX Runtime: " + fault;
 }
 

@@ -44,22 +44,30 @@ std::optional<std::string> ort_library() {
   return library;
 }
 
-std::vector<ir::Tensor> run_in_ort(const std::string& library, const std::string& model,
-                                   const std::vector<ir::Tensor>& inputs) {
+OrtModel::OrtModel(const std::string& library, const std::string& model)
+    : engine_(std::make_unique<peers::OrtEngine>(library, model, 1, peers::DimValues{})) {}
+
+OrtModel::~OrtModel() = default;
+
+std::vector<ir::Tensor> OrtModel::run(const std::vector<ir::Tensor>& inputs) {
   // Element types have the same numbers here and in the C ABI.
-  peers::OrtEngine engine(library, model, 1, {});
   std::vector<peers::Tensor> given;
   for (const ir::Tensor& input : inputs)
     given.emplace_back(static_cast<seqc_dtype>(input.dtype()), input.shape(), input.bytes());
-  engine.bind(given);
-  engine.run();
+  engine_->bind(given);
+  engine_->run();
   std::vector<ir::Tensor> result;
-  for (const peers::Tensor& output : engine.outputs()) {
+  for (const peers::Tensor& output : engine_->outputs()) {
     ir::Tensor tensor(static_cast<ir::DType>(output.dtype()), output.shape());
     if (tensor.byte_size() > 0) std::memcpy(tensor.mutable_bytes(), output.data(), tensor.byte_size());
     result.push_back(std::move(tensor));
   }
   return result;
+}
+
+std::vector<ir::Tensor> run_in_ort(const std::string& library, const std::string& model,
+                                   const std::vector<ir::Tensor>& inputs) {
+  return OrtModel(library, model).run(inputs);
 }
 
 }  // namespace seqc::test

@@ -168,6 +168,9 @@ void* OrtEngine::wrap(const Tensor& tensor) const {
 
 /// Inputs and outputs are bound once: what a caller does who runs the same model again and again.
 void OrtEngine::bind(const std::vector<Tensor>& inputs) {
+  for (void* value : allocated_)
+    if (value) call_void(kReleaseValue, value);
+  allocated_.clear();
   input_values_.clear();
   for (const Tensor& input : inputs) input_values_.push_back(wrap(input));
   call<void*, void**>(kCreateIoBinding, session_, &binding_);
