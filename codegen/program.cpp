@@ -1,99 +1,22 @@
 #include "codegen/program_llvm.h"
 
 #include <algorithm>
-#include <set>
 
+#include "codegen/access.h"
 #include "codegen/ahead.h"
 #include "codegen/barrier_llvm.h"
-#include "codegen/kernel_llvm.h"
+#include "codegen/kernel_functions_llvm.h"
 #include "codegen/memory_plan.h"
 #include "codegen/output_order.h"
-#include "codegen/work.h"
+#include "codegen/sharing_llvm.h"
 #include "ir/error.h"
 #include "ir/named_dims.h"
-#include "ir/printer.h"
 #include "runtime/seqc.h"
 
 namespace seqc::codegen {
 namespace {
 
 using ir::Opcode;
-
-/// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes.
-struct KernelSignature {
-  std::vector<const ir::Value*> buffers;
-  std::set<std::string> symbols;
-};
-
-KernelSignature signature(const ir::Op& kernel) {
-  KernelSignature result;
-  std::set<const ir::Value*> seen;
-  const auto note_type = [&](const ir::Value* value) {
-    for (const ir::Dim& dim : value->shape()) dim.collect_symbols(result.symbols);
-  };
-  for (const ir::Op* op : kernel.region().op_list()) {
-    ir::collect_symbols(op->attr(), result.symbols);
-    for (const ir::Value* operand : op->operands()) {
-      note_type(operand);
-      const bool from_memory = op->code() == Opcode::ScatterNd;
-      if (is_defined_inside(operand, kernel.region()) || (is_immediate(operand) && !from_memory) ||
-          !seen.insert(operand).second)
-        continue;
-      result.buffers.push_back(operand);
-    }
-    for (size_t i = 0; i < op->result_count(); ++i) note_type(op->result(i));
-  }
-  return result;
-}
-
-/// The kernel as the text of a function of what it reads, with neutral names.
-std::string kernel_key(const ir::Op& kernel, const KernelSignature& sig) {
-  ir::Function function("kernel");
-  ir::ValueMap map;
-  for (const ir::Value* buffer : sig.buffers) map[buffer] = function.body().add_argument(buffer->type());
-  // Constants that are not read from memory belong to the function that they are used in.
-  for (const ir::Op* op : kernel.region().op_list())
-    for (const ir::Value* operand : op->operands())
-      if (operand->is_constant() && !map.count(operand)) map[operand] = function.constant(operand->constant());
-  ir::Op* copy = ir::clone(kernel, function.body(), nullptr, map);
-  std::vector<ir::Value*> results;
-  for (size_t i = 0; i < copy->result_count(); ++i) results.push_back(copy->result(i));
-  for (const ir::Op* op : copy->region().op_list())
-    for (size_t i = 0; i < op->result_count(); ++i) op->result(i)->set_name("");
-  for (ir::Value* result : results) result->set_name("");
-  function.body().create(Opcode::Return, results, ir::NoAttr{});
-  function.output_names.assign(results.size(), "");
-  return ir::print(function);
-}
-
-/// i1: whether so many operations are not worth the threads' meeting `meetings` times.
-llvm::Value* is_small(Emitter& e, const ir::Dim& operations, const Emitter::Symbols& symbols, size_t meetings = 1) {
-  const int64_t least = e.machine.worth_sharing * e.machine.vector_lanes * static_cast<int64_t>(meetings);
-  if (operations.is_constant()) return e.getInt1(operations.constant() < least);
-  return e.CreateICmpSLT(e.dim(operations, symbols), e.i64(least));
-}
-
-/// i1: whether threads save less by sharing the kernels of `op` than they lose by waiting for each other: none is worth
-/// it, or all kernels of a scan's step together are not, as threads meet behind each. `size` is a kernel's work.
-llvm::Value* is_small(Emitter& e, const ir::Op& op, const std::function<ir::Dim(const ir::Op&)>& size,
-                      const Emitter::Symbols& symbols) {
-  std::vector<const ir::Op*> kernels = {&op};
-  if (op.code() != Opcode::Kernel) {
-    kernels.clear();
-    for (size_t i = 0; i < op.region_count(); ++i)
-      for (const ir::Op* kernel : kernels_in(op.region(i))) kernels.push_back(kernel);
-  }
-  llvm::Value* small = e.getTrue();
-  ir::Dim all(0);
-  for (const ir::Op* kernel : kernels) {
-    small = e.CreateAnd(small, is_small(e, size(*kernel), symbols));
-    all = all + size(*kernel);
-  }
-  const bool is_step =
-      op.code() == Opcode::Scan && std::all_of(kernels.begin(), kernels.end(),
-                                               [&](const ir::Op* kernel) { return kernel->parent() == &op.region(); });
-  return is_step && kernels.size() > 1 ? e.CreateOr(small, is_small(e, all, symbols, kernels.size())) : small;
-}
 
 /// Pointers to the text of a string tensor, and behind them the zeros that kernels may read.
 llvm::Constant* string_table(llvm::Module& module, const ir::Tensor& tensor) {
@@ -122,7 +45,8 @@ class BodyGenerator {
         plan_(plan_memory(function)),
         abi_(context_),
         body_(create_body()),
-        e_(llvm::BasicBlock::Create(context_, "entry", body_), machine) {}
+        e_(llvm::BasicBlock::Create(context_, "entry", body_), machine),
+        kernels_(module, machine) {}
 
   llvm::Function* generate() {
     llvm::Value* call = body_->getArg(0);
@@ -283,8 +207,8 @@ class BodyGenerator {
         emit_op(*op);
         continue;
       }
-      llvm::Value* small = is_alone(*op);
-      note_sharing(*op, small);
+      llvm::Value* small = runs_alone(*op);
+      if (options_.schedule) options_.schedule->ops.push_back(describe_sharing(*op, small));
       e_.when(e_.CreateAnd(alone, e_.CreateNot(small)), [&] { emit_barrier(); });
       threads_ = e_.CreateSelect(small, e_.i64(1), all);
       emit_op(*op);
@@ -298,26 +222,9 @@ class BodyGenerator {
   static bool is_view(const ir::Op& op) { return op.code() == Opcode::Reshape || op.code() == Opcode::Slice; }
 
   /// i1: whether thread 0 runs `op` alone. Where threads look at results to decide what to do next, they meet.
-  llvm::Value* is_alone(const ir::Op& op) {
+  llvm::Value* runs_alone(const ir::Op& op) {
     if (op.code() != Opcode::Kernel && (op.code() != Opcode::Scan || decides(op.region()))) return e_.getFalse();
-    return is_small(e_, op, work, symbols_);
-  }
-
-  /// Writes down whether `op` is for one thread.
-  void note_sharing(const ir::Op& op, llvm::Value* small) {
-    if (!options_.schedule) return;
-    const auto* known = llvm::dyn_cast<llvm::ConstantInt>(small);
-    KernelSchedule note{&op, !known ? Sharing::BySize : known->isOne() ? Sharing::One : Sharing::All};
-    std::vector<const ir::Op*> kernels = {&op};
-    if (op.code() != Opcode::Kernel) {
-      kernels.clear();
-      for (size_t i = 0; i < op.region_count(); ++i)
-        for (const ir::Op* kernel : kernels_in(op.region(i))) kernels.push_back(kernel);
-    }
-    for (const ir::Op* kernel : kernels) note.together = note.together + work(*kernel);
-    for (const ir::Op* kernel : kernels)
-      note.operations = note.operations == ir::Dim(0) ? work(*kernel) : ir::max(note.operations, work(*kernel));
-    options_.schedule->push_back(std::move(note));
+    return codegen::is_alone(e_, op, symbols_);
   }
 
   /// Tells the listener, if there is one, that `op` begins (0), that this thread is done with it (1), that all are (2).
@@ -366,7 +273,7 @@ class BodyGenerator {
   }
 
   void call_kernel(const ir::Op& kernel) {
-    const KernelSignature sig = signature(kernel);
+    const KernelSignature sig(kernel);
     std::vector<llvm::Value*> arguments;
     for (const ir::Value* buffer : sig.buffers) arguments.push_back(pointer(buffer));
     for (size_t i = 0; i < kernel.result_count(); ++i)
@@ -376,26 +283,19 @@ class BodyGenerator {
     arguments.push_back(threads_);
     const auto step = step_.find(kernel.parent());
     arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
-    if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end())
+    FarMemory far{nullptr, far_results(kernel)};
+    if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end()) {
+      far.ahead = &ahead->second;
       for (const ir::Value* slice : ahead->second.slices)
         arguments.push_back(e_.CreateGEP(e_.getInt8Ty(), pointer(slice), e_.i64(ahead->second.step)));
-    llvm::Function* function = kernel_function(kernel, sig);
-    if (options_.schedule) options_.schedule->back().loops = loops_[function];
+    }
+    llvm::Function* function = kernels_.function(kernel, sig, far);
+    if (options_.schedule) options_.schedule->ops.back().loops = kernels_.loops(function);
     tell(kernel, 0);
     e_.CreateCall(function, arguments);
     tell(kernel, 1);
     emit_barrier();
     tell(kernel, 2);
-  }
-
-  /// The kernel's function; kernels that are equal but for the values they read share one.
-  llvm::Function* kernel_function(const ir::Op& kernel, const KernelSignature& sig) {
-    std::string key = kernel_key(kernel, sig);
-    if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end())
-      key += fmt::format("ahead: {} x {}", ahead->second.slices.size(), ahead->second.lines);
-    for (const size_t i : far_results(kernel)) key += fmt::format("far: {}", i);
-    llvm::Function*& known = kernels_[key];
-    return known ? known : known = generate_kernel(kernel, sig);
   }
 
   /// Results that each step of a scan writes behind those of the step before.
@@ -404,43 +304,6 @@ class BodyGenerator {
     for (size_t i = 0; i < kernel.result_count(); ++i)
       if (plan_.storage.at(kernel.result(i)).place == Place::ScanEmit) far.push_back(i);
     return far;
-  }
-
-  llvm::Function* generate_kernel(const ir::Op& kernel, const KernelSignature& sig) {
-    llvm::Type *pointer = e_.getPtrTy(), *i64 = e_.getInt64Ty();
-    const size_t buffers = sig.buffers.size() + kernel.result_count();
-    std::vector<llvm::Type*> types(buffers, pointer);
-    types.insert(types.end(), sig.symbols.size() + 3, i64);
-    const auto ahead = ahead_.find(&kernel);
-    if (ahead != ahead_.end()) types.insert(types.end(), ahead->second.slices.size(), pointer);
-    const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
-    auto* function = llvm::Function::Create(llvm::FunctionType::get(e_.getVoidTy(), types, false),
-                                            llvm::Function::InternalLinkage, "kernel_" + hint, module_);
-    function->addFnAttr(llvm::Attribute::NoUnwind);
-    for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
-    Emitter e(llvm::BasicBlock::Create(context_, "entry", function), machine_);
-    Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr, options_.schedule ? &loops_[function] : nullptr};
-    unsigned argument = 0;
-    for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
-    for (size_t i = 0; i < kernel.result_count(); ++i) frame.pointers[kernel.result(i)] = function->getArg(argument++);
-    for (const std::string& symbol : sig.symbols) frame.symbols[symbol] = function->getArg(argument++);
-    frame.thread = function->getArg(argument++);
-    frame.threads = function->getArg(argument++);
-    frame.step = function->getArg(argument++);
-    if (ahead != ahead_.end()) {
-      while (argument < function->arg_size()) frame.ahead.push_back(function->getArg(argument++));
-      frame.ahead_lines = ahead->second.lines;
-    }
-    frame.far_results = far_results(kernel);
-    switch (kernel.as<ir::KernelAttr>().kind) {
-      case ir::KernelKind::Map: emit_map(frame); break;
-      case ir::KernelKind::Contract: emit_contract(frame); break;
-      case ir::KernelKind::Reduce: emit_reduce(frame); break;
-      case ir::KernelKind::Window: emit_window(frame); break;
-      case ir::KernelKind::Move: emit_move(frame); break;
-    }
-    e.CreateRetVoid();
-    return function;
   }
 
   /// The persistent kernel of a recurrence: the time loop stands here, its phases are calls.
@@ -587,71 +450,14 @@ class BodyGenerator {
   std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block
   llvm::Value* kernel_listener_ = nullptr;                   ///< a KernelListener or null
   std::map<const ir::Op*, uint32_t> profiled_;               ///< positions in profiled_ops
-  std::map<llvm::Function*, std::string> loops_;             ///< of kernels, see KernelSchedule
   llvm::Function* barrier_ = nullptr;
-  std::map<std::string, llvm::Function*> kernels_;
+  KernelFunctions kernels_;
   Emitter::Symbols symbols_;
   std::vector<llvm::Value*> slot_offsets_;
   std::map<const ir::Value*, llvm::Value*> pointers_, constants_;
   std::map<const ir::Block*, llvm::Value*> step_,
       element_;  // of the loop around a block: step, element of scanned values
 };
-
-/// run(inputs, outputs, workspace, threads): fills the header of the workspace (inputs, outputs, number of threads; the
-/// listener is there already, see kListenerAt) and runs the body on every thread, or on the caller's
-/// alone when no kernel is worth sharing.
-llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, llvm::Function* body,
-                         const Machine& machine) {
-  llvm::LLVMContext& context = module.getContext();
-  const AbiTypes abi(context);
-  llvm::Type* pointer = llvm::PointerType::getUnqual(context);
-  auto* run = llvm::Function::Create(
-      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, pointer, pointer}, false),
-      llvm::Function::InternalLinkage, "run", module);
-  llvm::Value *inputs = run->getArg(0), *outputs = run->getArg(1), *call = run->getArg(2), *threads = run->getArg(3);
-
-  auto* task = llvm::Function::Create(
-      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, llvm::Type::getInt32Ty(context)}, false),
-      llvm::Function::InternalLinkage, "task", module);
-  {
-    Emitter e(llvm::BasicBlock::Create(context, "entry", task), machine);
-    e.CreateCall(body, {task->getArg(0), e.CreateSExt(task->getArg(1), e.getInt64Ty())});
-    e.CreateRetVoid();
-  }
-
-  Emitter e(llvm::BasicBlock::Create(context, "entry", run), machine);
-  const auto header = [&](int64_t index) { return e.CreateInBoundsGEP(e.getInt64Ty(), call, e.i64(index)); };
-  e.CreateStore(inputs, header(0));
-  e.CreateStore(outputs, header(1));
-  e.CreateStore(e.i64(1), header(2));
-  auto* ask = llvm::BasicBlock::Create(context, "ask", run);
-  auto* many = llvm::BasicBlock::Create(context, "many", run);
-  auto* one = llvm::BasicBlock::Create(context, "one", run);
-  e.CreateCondBr(e.CreateIsNull(threads), one, ask);
-  e.SetInsertPoint(ask);
-  const auto field = [&](unsigned i, llvm::Type* type) {
-    return e.CreateLoad(type, e.CreateStructGEP(abi.threads, threads, i));
-  };
-  llvm::Value* count = e.CreateBinaryIntrinsic(llvm::Intrinsic::smin, field(0, e.getInt32Ty()),
-                                               e.getInt32(static_cast<uint32_t>(kMostThreads)));
-  const ir::DimBounds bounds(function);
-  const auto symbols = load_symbols(e, function, abi, inputs);
-  llvm::Value* small = e.getTrue();
-  const auto most_work = [&](const ir::Op& kernel) { return bounds.upper(work(kernel)); };
-  for (const auto& op : function.body().ops()) small = e.CreateAnd(small, is_small(e, *op, most_work, symbols));
-  e.CreateCondBr(e.CreateAnd(e.CreateICmpSGT(count, e.getInt32(1)), e.CreateNot(small)), many, one);
-  e.SetInsertPoint(many);
-  llvm::Value* all = e.CreateSExt(count, e.getInt64Ty());
-  e.CreateStore(all, header(2));
-  reset_barrier(e, call, all);
-  auto* run_type = llvm::FunctionType::get(e.getVoidTy(), {pointer, pointer, pointer, e.getInt32Ty()}, false);
-  e.CreateCall(run_type, field(2, pointer), {field(1, pointer), task, call, count});
-  e.CreateRetVoid();
-  e.SetInsertPoint(one);
-  e.CreateCall(body, {call, e.i64(0)});
-  e.CreateRetVoid();
-  return run;
-}
 
 }  // namespace
 
@@ -680,7 +486,7 @@ Program generate_program(llvm::LLVMContext& context, const ir::Function& functio
   program.module = std::make_unique<llvm::Module>(options.name, context);
   BodyGenerator body(*program.module, function, machine, options);
   llvm::Function* body_function = body.generate();
-  llvm::Function* run = emit_run(*program.module, function, body_function, machine);
+  llvm::Function* run = emit_run(*program.module, function, machine, options, body_function);
   llvm::Function* missing = emit_missing_feature(*program.module, options.needs);
   llvm::Function* prepare = emit_prepare(*program.module, function, machine, options, body.workspace_bytes(), missing);
   emit_model_description(*program.module, function, options, {prepare, run, missing});

@@ -24,7 +24,7 @@ struct ProgramOptions {
   CpuNeeds needs = {};          ///< what seqc_model::missing_feature asks for
   FixedValues fixed = {};       ///< inputs of one value
   Told told = {};
-  std::vector<KernelSchedule>* schedule = nullptr;  ///< filled with what is decided; has no part in the code
+  Schedule* schedule = nullptr;  ///< filled with what is decided; has no part in the code
 };
 
 struct Program {
@@ -39,7 +39,7 @@ std::string constant_symbol(size_t number);
 Program generate_program(llvm::LLVMContext& context, const ir::Function& function, const Machine& machine,
                          const ProgramOptions& options);
 
-/// Emits a model's description and its prepare function (see runtime/seqc.h); part of generate_program.
+/// Emits a model's description and its functions prepare and run (see runtime/seqc.h); parts of generate_program.
 struct EntryPoints {
   llvm::Function* prepare;
   llvm::Function* run;
@@ -50,6 +50,8 @@ void emit_model_description(llvm::Module& module, const ir::Function& function, 
 llvm::Function* emit_prepare(llvm::Module& module, const ir::Function& function, const Machine& machine,
                              const ProgramOptions& options, const ir::Dim& workspace_bytes,
                              llvm::Function* missing_feature);
+llvm::Function* emit_run(llvm::Module& module, const ir::Function& function, const Machine& machine,
+                         const ProgramOptions& options, llvm::Function* body);
 
 /// A private constant: the text and a NUL.
 llvm::Constant* text_constant(llvm::Module& module, const std::string& value);

@@ -8,10 +8,11 @@ namespace seqc::codegen {
 Schedule schedule(const ir::Function& function, const Target& target) {
   const auto target_machine = make_target_machine(target);
   const Machine machine = describe_machine(*target_machine, target);
-  Schedule result{machine.worth_sharing * machine.vector_lanes, {}};
+  Schedule result;
+  result.shared_from = machine.worth_sharing * machine.vector_lanes;
   ProgramOptions options;
   options.embed_constants = false;
-  options.schedule = &result.ops;
+  options.schedule = &result;
   llvm::LLVMContext context;
   generate_program(context, function, machine, options);
   return result;

@@ -24,7 +24,8 @@ struct KernelSchedule {
 };
 
 struct Schedule {
-  int64_t shared_from;              ///< operations from which on a kernel is shared
+  int64_t shared_from = 0;          ///< operations from which on a kernel is shared
+  Sharing run = Sharing::All;       ///< of the whole run: One says that the others are not woken
   std::vector<KernelSchedule> ops;  ///< in the order in which they run, loops in front of what they hold
 };
 

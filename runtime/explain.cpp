@@ -59,6 +59,7 @@ class Explainer {
     gone();
     for (const passes::Remark& remark : remarks_.all())
       if (remark.scan < 0) result_.elsewhere.push_back(reason_of(remark));
+    threads_of_run();
     return std::move(result_);
   }
 
@@ -95,6 +96,15 @@ class Explainer {
     threads(scan, op);
     memory(scan, op);
     result_.scans.push_back(std::move(scan));
+  }
+
+  void threads_of_run() {
+    if (schedule_.run == Sharing::All) return;
+    const bool done = schedule_.run == Sharing::BySize;
+    result_.elsewhere.push_back(
+        {"threads", "", done, "",
+         done ? "other threads take part when the sizes of a run are worth it" : "the caller's thread runs everything",
+         "what can be shared must be worth bringing the others in"});
   }
 
   void add_remarks(ScanExplanation& scan, int number) const {

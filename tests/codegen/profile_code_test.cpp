@@ -34,8 +34,7 @@ func @main(%x: f32[T,1,8]) -> (h: f32[1,64]) {
   return function;
 }
 
-std::string code(const ir::Function& function, codegen::Told told,
-                 std::vector<codegen::KernelSchedule>* schedule = nullptr) {
+std::string code(const ir::Function& function, codegen::Told told, codegen::Schedule* schedule = nullptr) {
   codegen::Target target;
   target.triple = "x86_64-pc-linux-gnu";
   target.cpu = "x86-64-v3";
@@ -57,11 +56,11 @@ std::string code(const ir::Function& function, codegen::Told told,
 TEST_CASE("profile: code without hooks is the same, whoever looks on; with them every kernel has three") {
   const auto function = kernels();
   const std::string plain = code(*function, {});
-  std::vector<codegen::KernelSchedule> schedule;
+  codegen::Schedule schedule;
   CHECK(code(*function, {}, &schedule) == plain);
   const auto ops = codegen::profiled_ops(*function);
-  REQUIRE(ops.size() == schedule.size());
-  for (size_t i = 0; i < ops.size(); ++i) CHECK(ops[i] == schedule[i].op);
+  REQUIRE(ops.size() == schedule.ops.size());
+  for (size_t i = 0; i < ops.size(); ++i) CHECK(ops[i] == schedule.ops[i].op);
   const std::string profiled = code(*function, {.kernels = true});
   const auto calls = [](const std::string& text) {
     size_t count = 0;

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "codegen/codegen.h"
 #include "ir/memory.h"
 #include "ir/parser.h"
 #include "runtime/program.h"
@@ -32,14 +33,24 @@ std::string steps(int rows, int times) {
   return text + fmt::format("    yield %v{}\n  }}\n  return %y\n}}\n", times);
 }
 
-/// Whether a run asks for other threads.
-bool asks_for_threads(int rows, int times) {
-  auto module = ir::parse_module(steps(rows, times), "steps");
+/// A product of a row of 128 by [128,columns].
+std::string product(int64_t columns) {
+  return fmt::format(
+      "func @product(%x: f32[1,128]) -> (y: f32[1,{0}]) {{\n"
+      "  const @w: f32[128,{0}] = splat(0.5)\n"
+      "  %y = contract %x, @w {{spec=\"ni,ij->nj\"}}\n"
+      "  return %y\n}}\n",
+      columns);
+}
+
+/// Whether a run asks for other threads: of a function of so many rows of 128, with results of `columns`.
+bool asks_for_threads(const std::string& text, int64_t rows, int64_t columns = 128) {
+  auto module = ir::parse_module(text, "text");
   const auto program = runtime::Program::compile(std::move(module->functions[0]));
   const seqc_model& model = program->model();
-  const ir::Tensor h(ir::DType::f32, {rows, 128});
-  ir::Tensor y(ir::DType::f32, {rows, 128});
-  const std::vector<seqc_tensor> inputs = {runtime::view(h)};
+  const ir::Tensor x(ir::DType::f32, {rows, 128});
+  ir::Tensor y(ir::DType::f32, {rows, columns});
+  const std::vector<seqc_tensor> inputs = {runtime::view(x)};
   std::vector<seqc_tensor> outputs = {runtime::mutable_view(y)};
   size_t bytes = 0;
   REQUIRE(model.prepare(inputs.data(), outputs.data(), &bytes) == SEQC_OK);
@@ -60,8 +71,16 @@ bool asks_for_threads(int rows, int times) {
 
 TEST_SUITE("codegen") {
   TEST_CASE("sharing: steps that meet more often than their work is worth run on one thread") {
-    CHECK(asks_for_threads(1, 0));
-    CHECK_FALSE(asks_for_threads(1, 3));
-    CHECK(asks_for_threads(40, 3));
+    CHECK(asks_for_threads(steps(1, 0), 1));
+    CHECK_FALSE(asks_for_threads(steps(1, 3), 1));
+    CHECK(asks_for_threads(steps(40, 3), 40));
+  }
+
+  TEST_CASE("sharing: a run must be worth bringing other threads in, beside the meetings behind its kernels") {
+    const codegen::Target target;
+    const int64_t meeting = target.worth_sharing * codegen::describe(target).vector_lanes / 128;  // columns
+    CHECK_FALSE(asks_for_threads(product(meeting - 8), 1, meeting - 8));
+    CHECK_FALSE(asks_for_threads(product(meeting + 8), 1, meeting + 8));
+    CHECK(asks_for_threads(product(2 * meeting + 8), 1, 2 * meeting + 8));
   }
 }

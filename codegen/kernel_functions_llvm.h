@@ -1,0 +1,48 @@
+/// The LLVM functions of a model's kernels.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codegen/ahead.h"
+#include "codegen/emit_llvm.h"
+
+namespace seqc::codegen {
+
+/// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes. Its
+/// function takes pointers to these buffers and to its results, the dims (i64), thread, threads, step (i64), and
+/// pointers to the slices of FarMemory::ahead a step later.
+struct KernelSignature {
+  explicit KernelSignature(const ir::Op& kernel);
+
+  std::vector<const ir::Value*> buffers;
+  std::set<std::string> symbols;
+};
+
+/// What a kernel may ask for before it is needed.
+struct FarMemory {
+  const Ahead* ahead = nullptr;  ///< null: nothing for the next step
+  std::vector<size_t> results;   ///< those that are written where no step has been before
+};
+
+class KernelFunctions {
+ public:
+  KernelFunctions(llvm::Module& module, const Machine& machine) : module_(module), machine_(machine) {}
+
+  /// Kernels that are equal but for the values they read share a function.
+  llvm::Function* function(const ir::Op& kernel, const KernelSignature& signature, const FarMemory& far);
+  /// What the generator decided, for people: see KernelSchedule.
+  const std::string& loops(llvm::Function* function) const { return loops_.at(function); }
+
+ private:
+  llvm::Function* generate(const ir::Op& kernel, const KernelSignature& signature, const FarMemory& far);
+
+  llvm::Module& module_;
+  const Machine& machine_;
+  std::map<std::string, llvm::Function*> functions_;
+  std::map<llvm::Function*, std::string> loops_;
+};
+
+}  // namespace seqc::codegen
