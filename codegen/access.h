@@ -39,6 +39,8 @@ struct Access {
   const ir::Value* buffer;
   ir::Dim offset;
   std::vector<ir::Dim> strides;
+
+  bool operator==(const Access&) const = default;
 };
 
 /// Follows `value` through the affine index ops of `kernel`'s region to a buffer outside of it; null when another op

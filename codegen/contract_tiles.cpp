@@ -180,9 +180,13 @@ void ContractKernel::tile(const Rows& rows, llvm::Value* at, int64_t count, llvm
 Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vector<llvm::Value*>& rows,
                                             llvm::Value* block) {
   Emitter::Carried sums = first_sums(chain, rows, block);
+  // Far lines are asked for while the longest one is summed, of the products in front of the epilogue.
+  const auto depth = [](const Contraction& c) { return c.depth.is_constant() ? c.depth.constant() : 0; };
+  const auto longest = std::max_element(
+      chain.rbegin(), chain.rend(), [&](const Contraction& a, const Contraction& b) { return depth(a) < depth(b); });
   for (const Contraction& c : chain) {
     TileFrame tile = tile_frame();
-    if (&c == &chains_.back().back()) tile.each_pass = asking(rows, block);
+    if (&chain == &chains_.back() && &c == &*longest) tile.each_pass = asking(rows, block);
     sums = add_products(tile, c, rows, block, {}, std::move(sums));
   }
   return sums;

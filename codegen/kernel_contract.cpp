@@ -47,7 +47,9 @@ void ContractKernel::plan_loops() {
     const bool affine = collect_accesses(value, identity_coordinates(rank), f_.region(), rank, accesses);
     SEQC_CHECK(affine, "contract kernel: the epilogue reads an address that is not affine");
   }
-  epilogue_reads_.assign(accesses.begin() + static_cast<ptrdiff_t>(epilogue), accesses.end());
+  for (size_t i = epilogue; i < accesses.size(); ++i)  // once each, however many results need it
+    if (std::find(epilogue_reads_.begin(), epilogue_reads_.end(), accesses[i]) == epilogue_reads_.end())
+      epilogue_reads_.push_back(accesses[i]);
   for (const Chain& chain : chains_) {
     for (const Contraction& c : chain) {
       accesses.insert(accesses.end(), c.lhs.begin(), c.lhs.end());

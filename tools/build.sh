@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Configures (once) and builds one preset into build/<preset>.
+# Configures and builds one preset into build/<preset>.
 #   tools/build.sh [release|debug|sanitize|thread|clang] [arguments for cmake --build]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 preset=${1:-release}
 [ $# -eq 0 ] || shift
-if [ ! -f "build/$preset/build.ninja" ]; then
-  cmake --preset "$preset"
-fi
+# Every time: packages may have come since, such as those of the Python module.
+cmake --preset "$preset"
 cmake --build "build/$preset" "$@"

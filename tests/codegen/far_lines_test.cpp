@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <fmt/format.h>
+#include <llvm/Support/raw_ostream.h>
 
 #include <string>
 
+#include "codegen/program_llvm.h"
 #include "codegen/schedule.h"
+#include "codegen/target_llvm.h"
 #include "ir/parser.h"
 #include "passes/pass.h"
 
@@ -33,6 +36,28 @@ std::string product_loops(int rows) {
   return loops;
 }
 
+/// How many prefetches stand in the code of a product of 12 rows whose epilogue reads a state, which this text adds up.
+size_t prefetches(const std::string& sums) {
+  auto module = ir::parse_module(
+      "func @sums(%x: f32[12,128], %c: f32[12,128]) -> (y: f32[12,128]) {\n"
+      "  const @r: f32[128,128] = splat(0.25)\n"
+      "  %p = contract %x, @r {spec=\"ni,ij->nj\"}\n" +
+          sums + "  return %y\n}\n",
+      "sums");
+  passes::PassContext context;
+  passes::run_passes(*module->functions[0], passes::standard_pipeline(), context, {});
+  const auto machine = codegen::make_target_machine({});
+  llvm::LLVMContext llvm_context;
+  const auto program =
+      codegen::generate_program(llvm_context, *module->functions[0], codegen::describe_machine(*machine, {}), {});
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  program.module->print(out, nullptr);
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find("call void @llvm.prefetch", at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("codegen");
@@ -45,6 +70,12 @@ TEST_CASE("far lines: a long product asks for what the next step reads, and for 
   const std::string few = product_loops(3);  // small rows stay in the nearest caches
   CAPTURE(few);
   CHECK(few.find("the next step") == std::string::npos);
+}
+
+TEST_CASE("far lines: what an epilogue needs in several places is asked for once") {
+  const size_t once = prefetches("  %a = tanh %c\n  %y = mul %p, %a\n");
+  CHECK(once > 0);
+  CHECK(prefetches("  %a = add %p, %c\n  %b = tanh %c\n  %d = mul %a, %c\n  %y = sub %d, %b\n") == once);
 }
 
 TEST_SUITE_END();

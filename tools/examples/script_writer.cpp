@@ -36,12 +36,14 @@ std::unique_ptr<ir::Module> build(int64_t vocabulary, uint64_t seed) {
   dsl::Vars before;
   for (const char* name : {"h1", "c1", "h2", "c2"}) before.push_back(model.input(name, DType::f32, {streams, kHidden}));
 
-  const Var words = dsl::embedding_parameters(model, "words", vocabulary, kEmbedding)(x);
+  // Wide starts: with the narrow ones of `dsl` thousands of words are taken for the same one, for epochs.
+  const dsl::Init words_init = dsl::Init::normal(1), next_init = dsl::Init::uniform(1.0 / 16);
+  const Var words = dsl::embedding_parameters(model, "words", vocabulary, kEmbedding, words_init)(x);
   dsl::Stack layers;  // two cells in one scan: the second one's input is the first one's output
   layers.add(dsl::lstm_parameters(model, "lstm1", kEmbedding, kHidden), 2);
   layers.add(dsl::lstm_parameters(model, "lstm2", kHidden, kHidden), 2);
   const dsl::Scanned written = dsl::scan(layers, words, before);
-  const Var logits = dsl::dense_parameters(model, "next", kHidden, vocabulary)(written.outputs[0]);
+  const Var logits = dsl::dense_parameters(model, "next", kHidden, vocabulary, next_init)(written.outputs[0]);
 
   const Var loss = dsl::sequence_cross_entropy(logits, y);  // nats per word
   model.output("logits", logits);

@@ -1,6 +1,7 @@
 // The seqc side of run.sh: trains one model, as many steps as it is told on its standard input, and says how long they took.
 //   bench_training MODEL THREADS FOLDER
-// Writes what others need to train the same model into FOLDER: start.npz (parameters), x.npy and target.npy (the batch).
+// Writes what others need to train the same model into FOLDER: start.npz (parameters), x.npy and target.npy (the batch), and the
+// step as IR (step.seq, for `seqc bench --profile`).
 // Then prints a line of JSON that describes the step, and for each line "N" that it reads {"seconds": s, "loss": l}.
 #include <fmt/format.h>
 
@@ -8,6 +9,8 @@
 #include <random>
 
 #include "frontend/dsl/dsl.h"
+#include "ir/clone.h"
+#include "ir/printer.h"
 #include "runtime/cost.h"
 #include "runtime/npy.h"
 #include "runtime/training/trainer.h"
@@ -122,6 +125,9 @@ int main(int argc, char** argv) try {
       {.optimizer = training::adam(1e-3), .clip = training::by_global_norm(5), .threads = threads});
   const double compile = bench::seconds_since(start);
   trainer.save(folder + "/start.npz");
+  ir::Module step;
+  step.functions.push_back(ir::clone(trainer.step_function()));
+  ir::save_module(step, folder + "/step.seq");
   for (const auto& [name, value] : task.batch) runtime::save_npy(folder + "/" + name + ".npy", value);
 
   const auto multiply_adds = static_cast<double>(runtime::cost(trainer.step_function()).multiply_adds.constant());
