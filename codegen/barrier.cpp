@@ -31,14 +31,20 @@ class Barrier {
   llvm::Function* emit() {
     llvm::Value* own = flag(function_->getArg(2));
     mine_ = e_.CreateAdd(e_.CreateAlignedLoad(word(), own, llvm::Align(4)), e_.getInt32(1));
-    if (can_sleep())
-      e_.CreateAlignedStore(processor(), processor_at(own), llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
     // No fence: it would wait for the other thread to give up the lines that are being written. So it can happen that
     // neither this thread sees the sleeper nor the sleeper the flag; sleep ends by itself soon.
     e_.CreateAlignedStore(mine_, own, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Release);
     if (can_sleep())
       e_.when(e_.CreateICmpNE(load(sleepers()), e_.getInt32(0)),
               [&] { futex(own, kWake, e_.getInt32(0x7fffffff), nullptr); });
+    // The others look for the processor only when they have waited for long: it is written behind the flag, and only when it is
+    // another, or else the line would go to and fro twice.
+    if (can_sleep()) {
+      llvm::Value* here = processor();
+      e_.when(e_.CreateICmpNE(load(processor_at(own)), here), [&] {
+        e_.CreateAlignedStore(here, processor_at(own), llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+      });
+    }
     e_.loop(e_.i64(0), function_->getArg(1), 1, [&](llvm::Value* other) { wait_for(flag(other)); });
     e_.CreateRetVoid();
     return function_;
