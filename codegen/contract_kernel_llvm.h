@@ -1,5 +1,5 @@
 /// Kernels of contractions: loops over rows and blocks of columns (kernel_contract.cpp), and what happens in a tile of them
-/// (contract_tiles.cpp).
+/// (contract_tiles.cpp), also while other threads are still at the kernel before (contract_meeting.cpp).
 #pragma once
 
 #include <functional>
@@ -93,6 +93,9 @@ class ContractKernel {
   void epilogue_from_memory(const std::vector<llvm::Value*>& sums, const Rows& rows, llvm::Value* at,
                             llvm::Value* count, llvm::Value* block);
   void masked_row(llvm::Value* row, llvm::Value* block);
+  bool waits_in_product() const;
+  Emitter::Carried add_as_they_come(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
+                                    llvm::Value* block, Emitter::Carried sums);
   void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
   llvm::Value* row_number(const Rows& rows, llvm::Value* at);
   bool ragged() const;

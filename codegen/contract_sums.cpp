@@ -77,12 +77,12 @@ class Products {
       llvm::Value* whole = end;
       if (all && c_.depth.is_constant())
         whole = e_.i64(c_.depth.constant() / at_once * at_once);
-      else if (at_once > 1)
+      else if (depth.grain % at_once != 0)
         whole = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(at_once)));
       sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
         auto next = carried;
         if (depth.ahead && at_once > 1) prefetch_weights(depth, e_.CreateSub(k, begin), at_once);
-        if (tile_.each_pass && all && steps == unroll && c_.depth.is_constant())
+        if (tile_.each_pass && steps == unroll && c_.depth.is_constant())
           tile_.each_pass(e_.CreateUDiv(k, e_.i64(at_once)), c_.depth.constant() / at_once);
         for (int64_t u = 0; u < steps; ++u) {
           llvm::Value* at = e_.add(k, e_.i64(u * wide));

@@ -57,6 +57,7 @@ struct Depth {
   llvm::Value *begin = nullptr, *end = nullptr;
   /// i64: which part of the weights behind `end` is asked for meanwhile, in units of those that one tile can ask for.
   llvm::Value* ahead = nullptr;
+  int64_t grain = 1;  ///< of which `begin` and `end` are multiples
 };
 
 /// Adds the products of `rows` and a block of columns to `sums`: one register a row, op, gate and vector, in this order.

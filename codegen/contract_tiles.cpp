@@ -187,7 +187,9 @@ Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vecto
   for (const Contraction& c : chain) {
     TileFrame tile = tile_frame();
     if (&chain == &chains_.back() && &c == &*longest) tile.each_pass = asking(rows, block);
-    sums = add_products(tile, c, rows, block, {}, std::move(sums));
+    const bool waits = waits_in_product() && &c == &chains_.front().front();
+    sums = waits ? add_as_they_come(tile, c, rows, block, std::move(sums))
+                 : add_products(tile, c, rows, block, {}, std::move(sums));
   }
   return sums;
 }

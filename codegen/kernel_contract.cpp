@@ -2,6 +2,7 @@
 #include <bit>
 #include <tuple>
 
+#include "codegen/barrier_llvm.h"
 #include "codegen/contract_kernel_llvm.h"
 #include "ir/error.h"
 
@@ -134,6 +135,9 @@ void ContractKernel::tiles() {
     rows.begin = e_.CreateSelect(by_rows, share.first, rows.begin);
     rows.end = e_.CreateSelect(by_rows, share.second, rows.end);
   }
+  if (f_.meeting)  // who has no product to wait in waits here
+    e_.when(waits_in_product() ? e_.CreateICmpSGE(block_begin, block_end) : e_.getTrue(),
+            [&] { wait_for_all(e_, f_.wait, f_.workspace, f_.thread, f_.threads); });
   const Rows blocks_here{block_begin, block_end};
   if (cuts_depth() && results_are_sums()) return sums_in_results(rows, blocks_here);
   row_chunks(rows, [&](const Rows& chunk) { blocks(chunk, blocks_here); });
@@ -297,6 +301,7 @@ std::string ContractKernel::loops_text() const {
         row_count_.str(), 2 * tile_rows());
   else
     text += "; threads share the blocks";
+  if (waits_in_product()) text += "; begins before all threads have left the kernel before";
   if (mask_) text += "; rows that the mask drops are skipped";
   if (next_step_.arrays > 0)
     text += fmt::format("; asks meanwhile for what the next step reads of {} input(s)", next_step_.arrays);

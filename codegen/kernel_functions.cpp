@@ -53,27 +53,30 @@ KernelSignature::KernelSignature(const ir::Op& kernel) {
 }
 
 llvm::Function* KernelFunctions::function(const ir::Op& kernel, const KernelSignature& signature,
-                                          const FarMemory& far) {
+                                          const KernelContext& context) {
   std::string key = kernel_key(kernel, signature);
-  if (far.ahead) key += fmt::format("ahead: {} x {}", far.ahead->slices.size(), far.ahead->lines);
-  for (const size_t i : far.results) key += fmt::format("far: {}", i);
+  if (context.ahead) key += fmt::format("ahead: {} x {}", context.ahead->slices.size(), context.ahead->lines);
+  for (const size_t i : context.far_results) key += fmt::format("far: {}", i);
+  if (context.meeting) key += fmt::format("waits: {} x {}", context.meeting->columns, context.meeting->block);
   llvm::Function*& known = functions_[key];
-  return known ? known : known = generate(kernel, signature, far);
+  return known ? known : known = generate(kernel, signature, context);
 }
 
-llvm::Function* KernelFunctions::generate(const ir::Op& kernel, const KernelSignature& sig, const FarMemory& far) {
-  llvm::LLVMContext& context = module_.getContext();
-  llvm::Type *pointer = llvm::PointerType::getUnqual(context), *i64 = llvm::Type::getInt64Ty(context);
+llvm::Function* KernelFunctions::generate(const ir::Op& kernel, const KernelSignature& sig,
+                                          const KernelContext& context) {
+  llvm::LLVMContext& llvm_context = module_.getContext();
+  llvm::Type *pointer = llvm::PointerType::getUnqual(llvm_context), *i64 = llvm::Type::getInt64Ty(llvm_context);
   const size_t buffers = sig.buffers.size() + kernel.result_count();
   std::vector<llvm::Type*> types(buffers, pointer);
   types.insert(types.end(), sig.symbols.size() + 3, i64);
-  if (far.ahead) types.insert(types.end(), far.ahead->slices.size(), pointer);
+  if (context.ahead) types.insert(types.end(), context.ahead->slices.size(), pointer);
+  if (context.meeting) types.push_back(pointer);
   const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
-  auto* function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(context), types, false),
+  auto* function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(llvm_context), types, false),
                                           llvm::Function::InternalLinkage, "kernel_" + hint, module_);
   function->addFnAttr(llvm::Attribute::NoUnwind);
   for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
-  Emitter e(llvm::BasicBlock::Create(context, "entry", function), machine_);
+  Emitter e(llvm::BasicBlock::Create(llvm_context, "entry", function), machine_);
   Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr, &loops_[function]};
   unsigned argument = 0;
   for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
@@ -82,11 +85,16 @@ llvm::Function* KernelFunctions::generate(const ir::Op& kernel, const KernelSign
   frame.thread = function->getArg(argument++);
   frame.threads = function->getArg(argument++);
   frame.step = function->getArg(argument++);
-  if (far.ahead) {
-    while (argument < function->arg_size()) frame.ahead.push_back(function->getArg(argument++));
-    frame.ahead_lines = far.ahead->lines;
+  if (context.ahead) {
+    for (size_t i = 0; i < context.ahead->slices.size(); ++i) frame.ahead.push_back(function->getArg(argument++));
+    frame.ahead_lines = context.ahead->lines;
   }
-  frame.far_results = far.results;
+  if (context.meeting) {
+    frame.meeting = *context.meeting;
+    frame.workspace = function->getArg(argument++);
+    frame.wait = context.wait;
+  }
+  frame.far_results = context.far_results;
   switch (kernel.as<ir::KernelAttr>().kind) {
     case ir::KernelKind::Map: emit_map(frame); break;
     case ir::KernelKind::Contract: emit_contract(frame); break;

@@ -8,12 +8,14 @@
 
 #include "codegen/ahead.h"
 #include "codegen/emit_llvm.h"
+#include "codegen/meetings.h"
 
 namespace seqc::codegen {
 
 /// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes. Its
 /// function takes pointers to these buffers and to its results, the dims (i64), thread, threads, step (i64), and
-/// pointers to the slices of FarMemory::ahead a step later.
+/// pointers to the slices of KernelContext::ahead a step later, and with a
+/// meeting the call's workspace.
 struct KernelSignature {
   explicit KernelSignature(const ir::Op& kernel);
 
@@ -21,10 +23,12 @@ struct KernelSignature {
   std::set<std::string> symbols;
 };
 
-/// What a kernel may ask for before it is needed.
-struct FarMemory {
-  const Ahead* ahead = nullptr;  ///< null: nothing for the next step
-  std::vector<size_t> results;   ///< those that are written where no step has been before
+/// What a kernel's function depends on beside the kernel.
+struct KernelContext {
+  const Ahead* ahead = nullptr;          ///< what it asks for, for the next step
+  std::vector<size_t> far_results = {};  ///< those that are written where no step has been before
+  const Meeting* meeting = nullptr;      ///< how it waits for threads that are still at the kernel before
+  llvm::Function* wait = nullptr;        ///< see create_wait
 };
 
 class KernelFunctions {
@@ -32,12 +36,12 @@ class KernelFunctions {
   KernelFunctions(llvm::Module& module, const Machine& machine) : module_(module), machine_(machine) {}
 
   /// Kernels that are equal but for the values they read share a function.
-  llvm::Function* function(const ir::Op& kernel, const KernelSignature& signature, const FarMemory& far);
+  llvm::Function* function(const ir::Op& kernel, const KernelSignature& signature, const KernelContext& context);
   /// What the generator decided, for people: see KernelSchedule.
   const std::string& loops(llvm::Function* function) const { return loops_.at(function); }
 
  private:
-  llvm::Function* generate(const ir::Op& kernel, const KernelSignature& signature, const FarMemory& far);
+  llvm::Function* generate(const ir::Op& kernel, const KernelSignature& signature, const KernelContext& context);
 
   llvm::Module& module_;
   const Machine& machine_;

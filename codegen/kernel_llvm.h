@@ -9,6 +9,7 @@
 
 #include "codegen/access.h"
 #include "codegen/emit_llvm.h"
+#include "codegen/meetings.h"
 
 namespace seqc::codegen {
 
@@ -27,6 +28,10 @@ struct Frame {
   std::vector<llvm::Value*> ahead = {};  ///< arrays that the next step reads from far, to be asked for meanwhile
   int64_t ahead_lines = 0;               ///< cache lines of each
   std::vector<size_t> far_results = {};  ///< those that are written where no step has been before
+  /// What other threads may still be writing: before anything else is read or written, all have to have arrived (wait_for).
+  std::optional<Meeting> meeting = {};
+  llvm::Value* workspace = nullptr;  ///< of the call, for a meeting
+  llvm::Function* wait = nullptr;
 
   const ir::Block& region() const { return kernel.region(); }
   const std::vector<ir::Value*>& yielded() const { return region().terminator()->operands(); }

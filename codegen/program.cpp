@@ -283,18 +283,31 @@ class BodyGenerator {
     arguments.push_back(threads_);
     const auto step = step_.find(kernel.parent());
     arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
-    FarMemory far{nullptr, far_results(kernel)};
+    KernelContext context{.far_results = far_results(kernel)};
     if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end()) {
-      far.ahead = &ahead->second;
+      context.ahead = &ahead->second;
       for (const ir::Value* slice : ahead->second.slices)
         arguments.push_back(e_.CreateGEP(e_.getInt8Ty(), pointer(slice), e_.i64(ahead->second.step)));
     }
-    llvm::Function* function = kernels_.function(kernel, sig, far);
-    if (options_.schedule) options_.schedule->ops.back().loops = kernels_.loops(function);
+    const auto meeting = meetings_.at.find(&kernel);
+    llvm::Function* function = kernels_.function(kernel, sig, context);
     tell(kernel, 0);
-    e_.CreateCall(function, arguments);
+    if (meeting == meetings_.at.end()) {
+      e_.CreateCall(function, arguments);
+    } else {  // one thread, which waits for nobody, has code of its own: waits cost it registers
+      e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), [&] { e_.CreateCall(function, arguments); });
+      arguments.push_back(call_);
+      context.meeting = &meeting->second;
+      context.wait = wait();
+      function = kernels_.function(kernel, sig, context);
+      when_shared([&] { e_.CreateCall(function, arguments); });
+    }
+    if (options_.schedule) options_.schedule->ops.back().loops = kernels_.loops(function);
     tell(kernel, 1);
-    emit_barrier();
+    if (meetings_.left.contains(&kernel))
+      when_shared([&] { e_.CreateCall(arrival(), {call_, thread_}); });
+    else
+      emit_barrier();
     tell(kernel, 2);
   }
 
@@ -316,6 +329,7 @@ class BodyGenerator {
     for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(scan.operand(i)));
     for (size_t i = carries; i < scan.result_count(); ++i) pointers_[scan.result(i)] = place(scan.result(i));
     if (auto ahead = plan_ahead(scan)) ahead_[ahead->kernel] = std::move(*ahead);
+    if (may_leave_meetings(region)) plan_meetings(scan, meetings_);
     std::vector<llvm::Value*> scanned;
     for (size_t i = carries; i < scan.operands().size(); ++i) scanned.push_back(pointer(scan.operand(i)));
     const auto finals = e_.loop(e_.i64(0), length, 1, initial, [&](llvm::Value* t, const Emitter::Carried& current) {
@@ -334,6 +348,17 @@ class BodyGenerator {
       return next;
     });
     for (size_t i = 0; i < carries; ++i) pointers_[scan.result(i)] = finals[i];
+    const auto leaves = [&](const auto& op) { return meetings_.left.contains(op.get()); };
+    if (std::any_of(region.ops().begin(), region.ops().end(), leaves))  // behind the last step nobody has waited
+      when_shared([&] { wait_for_all(e_, wait(), call_, thread_, threads_); });
+  }
+
+  /// Kernels that thread 0 may run alone, and who is told that all threads are done, need barriers.
+  bool may_leave_meetings(const ir::Block& region) {
+    return !options_.told.kernels && std::all_of(region.ops().begin(), region.ops().end(), [&](const auto& op) {
+      const auto* alone = op->code() == Opcode::Kernel ? llvm::dyn_cast<llvm::ConstantInt>(runs_alone(*op)) : nullptr;
+      return op->code() != Opcode::Kernel || (alone && alone->isZero());
+    });
   }
 
   void emit_loop(const ir::Op& loop) {
@@ -430,9 +455,13 @@ class BodyGenerator {
 
   /// All threads of the call wait for each other; nothing for a single one.
   void emit_barrier() {
-    e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), [&] { e_.CreateCall(barrier(), {call_, threads_, thread_}); });
+    when_shared([&] { e_.CreateCall(barrier(), {call_, threads_, thread_}); });
   }
 
+  void when_shared(const std::function<void()>& emit) { e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), emit); }
+
+  llvm::Function* arrival() { return arrival_ ? arrival_ : arrival_ = create_arrival(module_, machine_); }
+  llvm::Function* wait() { return wait_ ? wait_ : wait_ = create_wait(module_, machine_); }
   llvm::Function* barrier() { return barrier_ ? barrier_ : barrier_ = create_barrier(module_, machine_); }
 
   llvm::Module& module_;
@@ -450,7 +479,8 @@ class BodyGenerator {
   std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block
   llvm::Value* kernel_listener_ = nullptr;                   ///< a KernelListener or null
   std::map<const ir::Op*, uint32_t> profiled_;               ///< positions in profiled_ops
-  llvm::Function* barrier_ = nullptr;
+  llvm::Function *barrier_ = nullptr, *arrival_ = nullptr, *wait_ = nullptr;
+  Meetings meetings_;
   KernelFunctions kernels_;
   Emitter::Symbols symbols_;
   std::vector<llvm::Value*> slot_offsets_;
