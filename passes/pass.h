@@ -90,6 +90,7 @@ std::vector<std::string> standard_pipeline();
 bool batch_rows(ir::Function&, PassContext&);
 bool canonicalize_contractions(ir::Function&, PassContext&);
 bool canonicalize_scans(ir::Function&, PassContext&);
+bool centre_products(ir::Function&, PassContext&);
 bool chain_products(ir::Function&, PassContext&);
 bool compress_weights(ir::Function&, PassContext&);
 bool differentiate(ir::Function&, PassContext&);

@@ -27,7 +27,8 @@ std::vector<std::string> standard_pipeline() {
       "canonicalize-scans", "batch-rows", "replace-counters", "scan-indexed-reads", "emit-written-rows", "simplify",
       "eliminate-dead-code", "canonicalize-scans", "eliminate-dead-code",
       // Recurrence: what need not be in the loop leaves it; what stays shares its walk over the state.
-      "split-joined-products", "split-gates", "fold", "regroup-sums", "hoist-invariants", "hoist-projections", "simplify",
+      "centre-products", "eliminate-dead-code", "split-joined-products", "split-gates", "fold", "regroup-sums",
+      "hoist-invariants", "hoist-projections", "simplify",
       "fold", "eliminate-common-subexpressions", "skip-masked-rows", "fuse-gates", "unroll-time", "simplify", "fold", "eliminate-dead-code",
       // Weights in fewer bytes, if asked for: here all of them are constants, and gates share their inputs already.
       "compress-weights", "quantise-activations",
@@ -50,6 +51,8 @@ constexpr std::array kPasses = {
              "gives every contraction one summed and one column label"},
     PassInfo{"canonicalize-scans", canonicalize_scans, kExact,
              "drops carries and inputs that never change, absorbs reversals, reads last states from carries"},
+    PassInfo{"centre-products", centre_products, Exactness::Reassociates,
+             "takes the mean off a product's weights instead of off its rows"},
     PassInfo{"chain-products", chain_products, Exactness::Reassociates,
              "adds up the products of a kernel in one set of accumulators"},
     PassInfo{"compress-weights", compress_weights, Exactness::Approximates,

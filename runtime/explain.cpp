@@ -27,7 +27,7 @@ std::string topic_of(const std::string& pass) {
       {"regroup-sums", "hoist"},        {"replace-counters", "memory"},
       {"scan-indexed-reads", "memory"}, {"skip-masked-rows", "masks"},
       {"split-gates", "fuse"},          {"split-joined-products", "hoist"},
-      {"unroll-time", "unroll"}};
+      {"unroll-time", "unroll"},        {"centre-products", "hoist"}};
   const auto it = kTopics.find(pass);
   return it == kTopics.end() ? pass : it->second;
 }
