@@ -176,6 +176,14 @@ llvm::Value* fused(const Point& p) {
   return p.e.CreateFPTrunc(p.e.CreateFAdd(product, p.e.CreateFPExt(p.v[2], wide)), p.v[0]->getType());
 }
 
+/// True if `value` is from 0 to 1, or no number, whatever it is computed from: e^-|x|, as in softplus.
+bool is_unit(const ir::Value* value) {
+  const auto defined_by = [](const ir::Value* v, Opcode code) { return v->op() && v->op()->code() == code; };
+  if (!defined_by(value, Opcode::Exp)) return defined_by(value, Opcode::Sigmoid);
+  const ir::Value* exponent = value->op()->operand(0);
+  return defined_by(exponent, Opcode::Neg) && defined_by(exponent->op()->operand(0), Opcode::Abs);
+}
+
 llvm::Value* unary(const Point& p) {
   VectorMath math(p.e, p.e.machine.has_fma);
   llvm::Value* x = p.v[0];
@@ -190,7 +198,7 @@ llvm::Value* unary(const Point& p) {
     case Opcode::Exp: return math.exp(x);
     case Opcode::Expm1: return math.expm1(x);
     case Opcode::Log: return math.log(x);
-    case Opcode::Log1p: return math.log1p(x);
+    case Opcode::Log1p: return is_unit(p.op.operand(0)) ? math.log1p_unit(x) : math.log1p(x);
     case Opcode::Sin: return math.sin(x);
     case Opcode::Cos: return math.cos(x);
     case Opcode::Tan: return math.tan(x);

@@ -97,7 +97,7 @@ Lanes expm1_f64(const Lanes& x) {
   return select(abs(x) < 0x1p-54, x, result);
 }
 
-Lanes softplus_f32(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_f32(exp_f32(-abs(x))); }
+Lanes softplus_f32(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_unit_f32(exp_f32(-abs(x))); }
 Lanes softplus_f64(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_f64(exp_f64(-abs(x))); }
 
 }  // namespace

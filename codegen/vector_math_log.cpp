@@ -20,8 +20,8 @@ Lanes log_edges(const Lanes& x, const Lanes& result) {
 // 6e-9.
 Lanes log_parts_f32(const Lanes& exponent, const Lanes& f) {
   const Lanes square = f * f;
-  const Lanes p = polynomial(f, {0.333333317123, -0.250008210233, 0.200012265935, -0.166233576553, 0.142017634826,
-                                 -0.13160184023, 0.12761544691, -0.076344565293});
+  const Lanes p = parallel_polynomial(f, {0.333333317123, -0.250008210233, 0.200012265935, -0.166233576553,
+                                          0.142017634826, -0.13160184023, 0.12761544691, -0.076344565293});
   // Smallest first; ln 2 = 0.693359375 - 2.12194440e-4, and exponent * 0.693359375 is exact.
   const Lanes tail = fma(exponent, -2.12194440e-4, f * square * p);
   return fma(exponent, 0.693359375, f + fma(square, -0.5, tail));
@@ -30,6 +30,15 @@ Lanes log_parts_f32(const Lanes& exponent, const Lanes& f) {
 Lanes log_f32(const Lanes& x) {
   const Split s = split_exponent(x);
   return log_edges(x, log_parts_f32(s.exponent, s.mantissa - 1.0));
+}
+
+// As log(u), u = 1+x rounded, with what the sum lost added to f. It is nothing where 2^-exponent is cut off.
+Lanes log1p_f32(const Lanes& x) {
+  const Lanes u = x + 1.0, lost = x - (u - 1.0);
+  const Split s = split_exponent(u);
+  const Lanes downscale = ((clamp(-s.exponent, -100.0, 100.0) + (0x1.8p23 + 127)).bits() << 23).from_bits(x);
+  const Lanes result = log_edges(u, log_parts_f32(s.exponent, fma(lost, downscale, s.mantissa - 1.0)));
+  return select(equal(x, 0.0), x, result);
 }
 
 }  // namespace
@@ -55,16 +64,14 @@ Lanes log1p_f64(const Lanes& x) {
   return select(equal(x, 0.0), x, result);
 }
 
-// As log(u), u = 1+x rounded, with what the sum lost added to f. It is nothing where 2^-exponent is cut off.
-Lanes log1p_f32(const Lanes& x) {
-  const Lanes u = x + 1.0, lost = x - (u - 1.0);
-  const Split s = split_exponent(u);
-  const Lanes downscale = ((clamp(-s.exponent, -100.0, 100.0) + (0x1.8p23 + 127)).bits() << 23).from_bits(x);
-  const Lanes result = log_edges(u, log_parts_f32(s.exponent, fma(lost, downscale, s.mantissa - 1.0)));
-  return select(equal(x, 0.0), x, result);
+// log(2^n (1+f)), n = 0 or 1: 1 + x needs no look at its bits.
+Lanes log1p_unit_f32(const Lanes& x) {
+  const Lanes upper = x > 0.41421356;
+  return log_parts_f32(select(upper, x.splat(1.0), 0.0), select(upper, fma(x, 0.5, -0.5), x));
 }
 
 llvm::Value* VectorMath::log(llvm::Value* x) { return apply(x, log_f64, log_f32); }
 llvm::Value* VectorMath::log1p(llvm::Value* x) { return apply(x, log1p_f64, log1p_f32); }
+llvm::Value* VectorMath::log1p_unit(llvm::Value* x) { return apply(x, log1p_f64, log1p_unit_f32); }
 
 }  // namespace seqc::codegen

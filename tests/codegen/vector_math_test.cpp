@@ -326,6 +326,30 @@ TEST_CASE("vector math: f32 functions keep their bounds over all inputs") {
     }
 }
 
+TEST_CASE("vector math: log1p_unit keeps log1p's bounds from 0 to 1") {
+  const Row row{"log1p_unit",
+                &VectorMath::log1p_unit,
+                [](double x) { return std::log1p(x); },
+                [](long double x) { return std::log1p(x); },
+                1.6,
+                1.6,
+                2.0,
+                2.0};
+  std::vector<float> xs = {std::numeric_limits<float>::quiet_NaN()};
+  for (const float border : {0.41421356F, 0.5F, 1.0F, std::numeric_limits<float>::min()})
+    for (std::uint32_t d = 0; d < 64; ++d)
+      xs.push_back(std::bit_cast<float>(std::bit_cast<std::uint32_t>(border) + d - (border == 1 ? 63 : 32)));
+  for (std::uint32_t bits = 0; bits < 0x3f800000; bits += exhaustive() ? 1 : 1009)
+    xs.push_back(std::bit_cast<float>(bits));
+  while (xs.size() % 64) xs.push_back(1);
+  for (const bool fused : ways()) {
+    const Jit<float> compiled = jit<float>(row.emit, 8, fused);
+    Worst worst;
+    visit(compiled.kernel, row, xs, worst);
+    check<float>(row, fused, worst);
+  }
+}
+
 TEST_CASE("vector math: f64 functions keep their bounds on samples") {
   for (const Row& row : kRows)
     for (const bool fused : ways()) {
