@@ -11,13 +11,17 @@ namespace {
 using namespace ir;
 
 /// Columns of one block of the packed weights, for `results` contractions that run together. One row should fill about
-/// eight accumulators (enough independent chains for two FMA pipes of latency four); of many rows each should fill about
-/// four, since a tall tile of rows reads its weights least often. Not with more padding than a quarter; fewer columns
-/// than a vector get a block of their own power of two.
-int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, DType type, const PassContext& context) {
+/// eight accumulators (enough independent chains for two FMA pipes of latency four), but four where it waits for weights
+/// from the second cache (`from_afar`): more of narrow blocks is still in the first one when the next step walks back over
+/// them, and less is left to do behind the last of them. Of many rows each should fill about four, since a tall tile of
+/// rows reads its weights least often. Not with more padding than a quarter; fewer columns than a vector get a block of
+/// their own power of two.
+int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, bool from_afar, DType type,
+                     const PassContext& context) {
   const int64_t vector =
       std::max<int64_t>(1, type == DType::f64 || size_of(type) == 8 ? context.vector_lanes / 2 : context.vector_lanes);
-  int64_t vectors = one_row ? (results <= 2 ? 4 : results <= 4 ? 2 : 1) : (results <= 1 ? 4 : results <= 2 ? 2 : 1);
+  const size_t few = one_row && !from_afar ? 2 : 1;  // results that fill enough with four vectors each
+  int64_t vectors = results <= few ? 4 : results <= 2 * few ? 2 : 1;
   if (!columns.is_constant()) return vector * vectors;
   const int64_t count = std::max<int64_t>(1, columns.constant());
   if (count < vector) return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(count)));
@@ -31,6 +35,22 @@ int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, DType typ
 int64_t choose_group(DType type, DType weights) {
   if (weights == DType::bf16) return 2;
   return weights == DType::i8 && type == DType::i32 ? 4 : 1;
+}
+
+/// True if a product takes weights as fast as they come, without a conversion, and those of all products around it do not
+/// stay in the first cache from step to step.
+bool waits_for_weights(const Op* product) {
+  constexpr int64_t kFirstCache = 32 << 10;
+  const DType type = product->result()->dtype(), stored = product->operand(1)->dtype();
+  if (stored != type && choose_group(type, stored) != 4) return false;
+  Dim bytes(0);
+  for (const Op* op : product->parent()->op_list()) {
+    if (op->code() != Opcode::Contract) continue;
+    for (size_t i = 1; i < op->operands().size(); ++i)
+      bytes =
+          bytes + element_count(op->operand(i)->shape()) * Dim(static_cast<int64_t>(size_of(op->operand(i)->dtype())));
+  }
+  return bytes.is_constant() && bytes.constant() > kFirstCache;
 }
 
 /// The op of `block` or of an enclosing block before which values used in `block` can be computed once for all steps.
@@ -62,7 +82,7 @@ void pack(Op* op, const PassContext& context) {
   const std::vector<Value*> weights(op->operands().begin() + 1, op->operands().end());
   ContractAttr packed = attr;
   const bool one_row = row_count(*op, spec) == Dim(1);
-  packed.lanes = choose_lanes(columns, weights.size(), one_row, op->result()->dtype(), context);
+  packed.lanes = choose_lanes(columns, weights.size(), one_row, waits_for_weights(op), op->result()->dtype(), context);
   packed.group = choose_group(op->result()->dtype(), weights[0]->dtype());
 
   Builder b = Builder::before(outermost_point(op, weights));
