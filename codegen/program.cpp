@@ -353,11 +353,13 @@ class BodyGenerator {
       when_shared([&] { wait_for_all(e_, wait(), call_, thread_, threads_); });
   }
 
-  /// Kernels that thread 0 may run alone, and who is told that all threads are done, need barriers.
+  /// Kernels that thread 0 may run alone, and who is told that all threads are done, need barriers. So does whatever else
+  /// a step does, such as binding the dims of the kernels behind it.
   bool may_leave_meetings(const ir::Block& region) {
     return !options_.told.kernels && std::all_of(region.ops().begin(), region.ops().end(), [&](const auto& op) {
-      const auto* alone = op->code() == Opcode::Kernel ? llvm::dyn_cast<llvm::ConstantInt>(runs_alone(*op)) : nullptr;
-      return op->code() != Opcode::Kernel || (alone && alone->isZero());
+      if (op->code() != Opcode::Kernel) return is_view(*op) || op->code() == Opcode::Yield;
+      const auto* alone = llvm::dyn_cast<llvm::ConstantInt>(runs_alone(*op));
+      return alone && alone->isZero();
     });
   }
 
