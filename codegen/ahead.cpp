@@ -8,7 +8,6 @@ using namespace ir;
 
 std::optional<Ahead> plan_ahead(const Op& scan) {
   constexpr int64_t kLine = 64, kFewestBytes = 16 << 10;
-  constexpr int64_t kMostBytes = 512 << 10;      // half of a core's second cache
   constexpr int64_t kMultiplyAddsPerLine = 128;  // as long as a line takes that comes from the third
   const auto& attr = scan.as<ScanAttr>();
   const Block& body = scan.region();
@@ -23,7 +22,7 @@ std::optional<Ahead> plan_ahead(const Op& scan) {
     size = bytes.constant();
   }
   const int64_t total = size * static_cast<int64_t>(ahead.slices.size());
-  if (total == 0 || total > kMostBytes) return std::nullopt;
+  if (total == 0 || total > kKeptBytes) return std::nullopt;
   ahead.step = attr.reverse ? -size : size;
   ahead.lines = (size + kLine - 1) / kLine;
   for (const Op* op : body.op_list()) {  // the last one: what it asks for is not evicted before the step ends

@@ -8,6 +8,9 @@
 
 namespace seqc::codegen {
 
+/// Half of a core's second cache: what a step may keep there besides what it computes.
+inline constexpr int64_t kKeptBytes = 512 << 10;
+
 /// Rows of scanned inputs, all of one size: each is read once, in the order of the steps, from a cache that the cores
 /// share or from memory.
 struct Ahead {

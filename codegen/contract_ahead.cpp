@@ -2,6 +2,7 @@
 // next step of a scan will read, and what the tile's epilogue will write where no step has written before.
 #include <algorithm>
 
+#include "codegen/ahead.h"
 #include "codegen/contract_kernel_llvm.h"
 
 namespace seqc::codegen {
@@ -24,12 +25,11 @@ llvm::Value* address_table(Emitter& e, const std::vector<llvm::Value*>& addresse
 /// Whether the weights stay in a core's second cache from step to step. Others come from far themselves, and what is asked
 /// for besides would only be in their way.
 bool ContractKernel::keeps_weights() const {
-  constexpr int64_t kMostBytes = 512 << 10;
   Dim bytes(0);
   for (const Chain& chain : chains_)
     for (const Contraction& c : chain)
       bytes = bytes + element_count(c.weights.buffer->shape()) * Dim(static_cast<int64_t>(ir::size_of(c.stored())));
-  return bytes.is_constant() && bytes.constant() <= kMostBytes;
+  return bytes.is_constant() && bytes.constant() <= kKeptBytes;
 }
 
 void ContractKernel::plan_far_lines() {

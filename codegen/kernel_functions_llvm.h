@@ -13,9 +13,8 @@
 namespace seqc::codegen {
 
 /// What a kernel reads from outside, in order of first use, and the names of dims in its types and attributes. Its
-/// function takes pointers to these buffers and to its results, the dims (i64), thread, threads, step (i64), and
-/// pointers to the slices of KernelContext::ahead a step later, and with a
-/// meeting the call's workspace.
+/// function takes pointers to these buffers and to its results, the dims (i64), thread, threads, step (i64), pointers to
+/// the slices of KernelContext::ahead a step later, and with a meeting the call's workspace.
 struct KernelSignature {
   explicit KernelSignature(const ir::Op& kernel);
 

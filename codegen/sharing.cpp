@@ -14,6 +14,9 @@ using ir::Opcode;
 /// Operations that are worth a meeting of the threads. They also meet where a run begins.
 int64_t worth_meeting(const Machine& machine) { return machine.worth_sharing * machine.vector_lanes; }
 
+// In meetings: while one thread alone does so much, the others go to sleep (barrier.cpp); and to wake them is worth as much.
+constexpr int64_t kUntilAsleep = 128, kToWake = 256;
+
 /// The kernel itself, or those that a loop or a branch holds.
 std::vector<const ir::Op*> kernels_of(const ir::Op& op) {
   if (op.code() == Opcode::Kernel) return {&op};
@@ -41,23 +44,24 @@ class Decision {
     return e_.CreateOr(alone, is_below(all, kernels.size()));
   }
 
-  /// Operations that are shared in `op`, which is not alone, less what the meetings behind them are worth.
-  llvm::Value* saved(const ir::Op& op) {
+  static constexpr int64_t kPlenty = int64_t{1} << 24;  // more would not change the decision, and could overflow
+
+  /// Operations of `op`, of each kernel those beyond `each`; of a loop that is no plain scan so many as are said to be: who
+  /// knows how often its kernels run?
+  llvm::Value* operations(const ir::Op& op, int64_t each, int64_t of_loop) {
     const std::vector<const ir::Op*> kernels = kernels_of(op);
     llvm::Value* total = e_.i64(0);
     for (const ir::Op* kernel : kernels) {
-      llvm::Value* more = e_.CreateSub(capped(size(*kernel)), e_.i64(worth_meeting(e_.machine)));
+      llvm::Value* more = e_.CreateSub(capped(size(*kernel)), e_.i64(each));
       total = e_.add(total, e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, more, e_.i64(0)));
     }
     if (op.code() == Opcode::Kernel) return total;
-    if (!is_plain_scan(op, kernels)) return e_.i64(kPlenty);  // who knows how often its kernels run?
+    if (!is_plain_scan(op, kernels)) return e_.i64(of_loop);
     const Dim& length = op.as<ir::ScanAttr>().length;
     return e_.mul(capped(bounds_ ? bounds_->upper(length) : length), total);
   }
 
  private:
-  static constexpr int64_t kPlenty = int64_t{1} << 24;  // more would not change the decision, and could overflow
-
   llvm::Value* capped(const Dim& dim) {
     return e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.dim(dim, symbols_), e_.i64(kPlenty));
   }
@@ -92,13 +96,18 @@ llvm::Value* is_alone(Emitter& e, const ir::Op& op, const Emitter::Symbols& symb
 llvm::Value* is_run_alone(Emitter& e, const ir::Function& function, const Emitter::Symbols& symbols) {
   const ir::DimBounds bounds(function);
   Decision decision(e, symbols, &bounds);
-  llvm::Value *alone = e.getTrue(), *saved = e.i64(0);
+  const int64_t meeting = worth_meeting(e.machine);
+  llvm::Value *alone = e.getTrue(), *saved = e.i64(0), *longest_alone = e.i64(0);
   for (const ir::Op* op : function.body().op_list()) {
     llvm::Value* op_alone = decision.is_alone(*op);
     alone = e.CreateAnd(alone, op_alone);
-    saved = e.add(saved, e.CreateSelect(op_alone, e.i64(0), decision.saved(*op)));
+    saved = e.add(saved, e.CreateSelect(op_alone, e.i64(0), decision.operations(*op, meeting, Decision::kPlenty)));
+    llvm::Value* not_shared = e.CreateSelect(op_alone, decision.operations(*op, 0, 0), e.i64(0));
+    longest_alone = e.CreateBinaryIntrinsic(llvm::Intrinsic::smax, longest_alone, not_shared);
   }
-  return e.CreateOr(alone, e.CreateICmpSLT(saved, e.i64(worth_meeting(e.machine))));
+  llvm::Value* asleep = e.CreateICmpSGT(longest_alone, e.i64(kUntilAsleep * meeting));
+  llvm::Value* worth = e.CreateSelect(asleep, e.i64(kToWake * meeting), e.i64(meeting));
+  return e.CreateOr(alone, e.CreateICmpSLT(saved, worth));
 }
 
 Sharing sharing_of(llvm::Value* alone) {

@@ -11,7 +11,8 @@ namespace seqc::codegen {
 llvm::Value* is_alone(Emitter& e, const ir::Op& op, const Emitter::Symbols& symbols);
 
 /// i1: whether a whole run is for the caller's thread: what sharing its ops saves does not pay for bringing the others
-/// in. Sizes that only the run can tell count with their largest.
+/// in, or for waking them when they have slept through what one thread does alone. Sizes that only the run can tell count
+/// with their largest.
 llvm::Value* is_run_alone(Emitter& e, const ir::Function& function, const Emitter::Symbols& symbols);
 
 /// What `alone` says, for people: of anything, and of `op`.

@@ -43,15 +43,31 @@ std::string product(int64_t columns) {
       columns);
 }
 
+/// A product of 64 rows of 128 by [128,128], a million operations; then `length` steps on one of its rows for one thread.
+std::string product_and_steps(int length) {
+  return fmt::format(
+      "func @both(%x: f32[64,128]) -> (y: f32[64,128], h: f32[1,128]) {{\n"
+      "  const @w: f32[128,128] = splat(0.5)\n"
+      "  %y = contract %x, @w {{spec=\"ni,ij->nj\"}}\n"
+      "  %first = slice %y {{starts=[0,0], sizes=[1,128], steps=[1,1]}}\n"
+      "  %h = scan {{length={}}} carry(%ht = %first) {{\n"
+      "    %sum = reduce %ht {{kind=sum, axes=[1]}}\n"
+      "    %column = reshape %sum {{shape=[1,1]}}\n"
+      "    %next = sub %ht, %column\n"
+      "    yield %next\n  }}\n"
+      "  return %y, %h\n}}\n",
+      length);
+}
+
 /// Whether a run asks for other threads: of a function of so many rows of 128, with results of `columns`.
 bool asks_for_threads(const std::string& text, int64_t rows, int64_t columns = 128) {
   auto module = ir::parse_module(text, "text");
   const auto program = runtime::Program::compile(std::move(module->functions[0]));
   const seqc_model& model = program->model();
   const ir::Tensor x(ir::DType::f32, {rows, 128});
-  ir::Tensor y(ir::DType::f32, {rows, columns});
+  ir::Tensor y(ir::DType::f32, {rows, columns}), h(ir::DType::f32, {1, columns});
   const std::vector<seqc_tensor> inputs = {runtime::view(x)};
-  std::vector<seqc_tensor> outputs = {runtime::mutable_view(y)};
+  std::vector<seqc_tensor> outputs = {runtime::mutable_view(y), runtime::mutable_view(h)};
   size_t bytes = 0;
   REQUIRE(model.prepare(inputs.data(), outputs.data(), &bytes) == SEQC_OK);
   std::byte* workspace = ir::allocate_memory(bytes);
@@ -82,5 +98,10 @@ TEST_SUITE("codegen") {
     CHECK_FALSE(asks_for_threads(product(meeting - 8), 1, meeting - 8));
     CHECK_FALSE(asks_for_threads(product(meeting + 8), 1, meeting + 8));
     CHECK(asks_for_threads(product(2 * meeting + 8), 1, 2 * meeting + 8));
+  }
+
+  TEST_CASE("sharing: a run that lets the other threads fall asleep must be worth waking them") {
+    CHECK(asks_for_threads(product_and_steps(100), 64));
+    CHECK_FALSE(asks_for_threads(product_and_steps(20000), 64));
   }
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "runtime/training/data/array_files.h"
 #include "tests/examples/example.h"
 
 using namespace seqc;
@@ -32,4 +33,18 @@ TEST_CASE("example cells: one run alone, and no --data") {
   CHECK(figures.count("copy-20-gru test loss") == 1);
   CHECK(figures.count("copy-20-rnn test loss") == 0);
   CHECK(run.start("cells", {"--data", run.folder().string()}).exit_code == 2);
+}
+
+TEST_CASE("example cells: the batches of every epoch for other programs") {
+  const test::ExampleRun run;
+  const std::string data = (run.folder() / "data.npz").string();
+  const auto result =
+      run.start("cells", {"--only", "copy-20-rnn", "--epochs", "3", "--save-data", data, "--save-epochs"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto arrays = training::load_npz(data);
+  CHECK(arrays.size() == 2 * (3 * 50 + 2 + 2));
+  CHECK(arrays.at("train 3.49.x").type_str() == "f32[20,32,5]");
+  CHECK_FALSE(arrays.at("train.0.y").identical(arrays.at("train 2.0.y")));
+  CHECK_FALSE(arrays.at("train 2.0.y").identical(arrays.at("train 3.0.y")));
 }

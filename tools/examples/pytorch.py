@@ -3,6 +3,7 @@
 
     tools/examples/pytorch.py mnist_lstm --data DIR [--epochs 5] [--seed 1] [--threads 1] [--build build/release] [--run DIR]
     tools/examples/pytorch.py mnist_lstm --data DIR --times [--batches 40] [--rounds 3]
+    tools/examples/pytorch.py cells -- --full --only adding-100        # options of the program
 
 The program runs first (--run: in a folder where it may have been trained already) and hands its data over with --save-data.
 Seconds per epoch are those of the training batches alone; `processor` seconds, of all threads, depend less on what else the
@@ -84,6 +85,10 @@ class Training:
         torch.manual_seed(seed)
         self.program = program
         self.data = {name: Data(archive, name) for name in ("train", "validation", "test")}
+        self.trained = 0
+        self.train = [self.data["train"]]  # of each epoch, if the program made new ones
+        while (data := Data(archive, f"train {len(self.train) + 1}")).batches:
+            self.train.append(data)
         sizes = [data.sizes() for data in self.data.values()]
         whole = {name: max(s.get(name, 0) for s in sizes) for name in sizes[0]}
         self.model = program["model"]({**whole, **{name: sizes[0][name] for name in whole if name.startswith("y ")}})
@@ -96,7 +101,8 @@ class Training:
         """Trains, with so many batches of the epoch; seconds and processor seconds for each."""
         self.model.train()
         self.model.start()
-        batches = self.data["train"].epoch(self.program)[:count]
+        batches = self.train[self.trained % len(self.train)].epoch(self.program)[:count]
+        self.trained += 1
         for i, batch in enumerate(batches):
             if i == min(1, len(batches) - 1):  # the first one is no measure
                 began, began_processor = time.perf_counter(), time.process_time()
@@ -140,6 +146,7 @@ def run_ours(args, out, archive=None, extra=()):
     command += ["--save-data", str(archive)] if archive else []
     command += ["--data", args.data] if args.data else []
     command += ["--epochs", str(args.epochs)] if args.epochs else []
+    command += args.options
     subprocess.run(command, check=True, stdout=sys.stderr)
     return json.loads((out / "summary.json").read_text())["figures"]
 
@@ -148,14 +155,17 @@ def parts_of(args, figures):
     """Each model of the program that it trained: its name, what to train, its figures without the part's name."""
     for name, what in PROGRAMS.items():
         own, _, part = name.partition(":")
-        ours = {key[len(part):].lstrip(): value for key, value in figures.items() if key.startswith(part)}
+        prefix = part + " " if part else ""
+        ours = {key.removeprefix(prefix): value for key, value in figures.items() if key.startswith(prefix)}
         if own == args.program and "epochs" in ours:
             yield name.replace(":", " "), what if args.data else {**what, **what.get("built_in", {})}, ours
 
 
 def compare(args, folder):
     """Trains both, as long as the program says."""
-    figures = run_ours(args, pathlib.Path(args.run) if args.run else folder / "out", folder / "data.npz")
+    anew = any(what.get("anew") for name, what in PROGRAMS.items() if name.split(":")[0] == args.program)
+    figures = run_ours(args, pathlib.Path(args.run) if args.run else folder / "out", folder / "data.npz",
+                       ["--save-epochs"] if anew else [])
     for name, program, ours in parts_of(args, figures):
         epochs = args.epochs or int(ours["epochs"])
         with numpy.load(folder / "data.npz") as archive:
@@ -200,7 +210,10 @@ def main():
     parser.add_argument("--times", action="store_true", help="measures how long an epoch takes, and nothing else")
     parser.add_argument("--batches", type=int, help="with --times: goes through so many batches of an epoch; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="with --times: how often each has its turn")
-    args = parser.parse_args()
+    parser.epilog = "What follows -- are options of the program."
+    own = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    args = parser.parse_args(sys.argv[1:own])
+    args.options = sys.argv[own + 1:]
     apart.restart_with(args.threads)
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:

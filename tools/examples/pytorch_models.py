@@ -244,6 +244,48 @@ class FastSlow(Model):
         return {"loss": ((x + self.change(torch.stack(outputs)) - y) ** 2).mean()}
 
 
+class Peephole(nn.Module):
+    """An LSTM whose gates see the cell, in a loop over the steps: gates i, f, g, o; o sees the new cell."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__()
+        self.inputs, self.states = nn.Linear(inputs, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
+        self.peepholes = nn.Parameter(torch.zeros(3, hidden))
+
+    def forward(self, x):
+        h = c = torch.zeros(x.shape[1], self.peepholes.shape[1])
+        outputs = []
+        for gates in self.inputs(x):
+            i, f, g, o = (gates + self.states(h)).chunk(4, -1)
+            i, f = torch.sigmoid(i + self.peepholes[0] * c), torch.sigmoid(f + self.peepholes[1] * c)
+            c = f * c + i * torch.tanh(g)
+            h = torch.sigmoid(o + self.peepholes[2] * c) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), (h, c)
+
+
+class Cells(Model):
+    """A sum of two numbers, or symbols shown at first, after so many steps; gates keep what they hold for a fifth of them."""
+
+    def __init__(self, sizes, cell, steps, hidden):
+        super().__init__()
+        layer = {"rnn": nn.RNN, "orthogonal": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "peephole": Peephole}[cell]
+        self.layer, self.says = layer(sizes["x"], hidden), nn.Linear(hidden, sizes["y"])
+        if cell == "orthogonal":
+            nn.init.orthogonal_(self.layer.weight_hh_l0)
+        bias = self.layer.inputs.bias if cell == "peephole" else self.layer.bias_ih_l0
+        keep = math.log(steps / 5)
+        for gate, value in {"gru": {1: keep}, "lstm": {0: -keep, 1: keep}, "peephole": {0: -keep, 1: keep}}.get(cell, {}).items():
+            bias.data[gate * hidden:(gate + 1) * hidden] = value
+
+    def forward(self, batch):
+        y = batch["y"]
+        says = self.says(self.layer(batch["x"])[0][-len(y):])
+        if y.is_floating_point():
+            return {"loss": F.mse_loss(says, y)}
+        return {"loss": F.cross_entropy(says.flatten(0, 1), y.flatten())}
+
+
 def cosine(first, last=0.0):
     """Of a rate that begins at `first`: its factor at a step of all steps."""
     return lambda step, steps: (last + (first - last) * (1 + math.cos(math.pi * min(step / steps, 1))) / 2) / first
@@ -261,9 +303,22 @@ def forecast(layer):
     return dict(model=lambda sizes: Forecast(sizes, layer), optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "y"))
 
 
+def cells():
+    """Of every task (its steps, the units) and cell, with and without clipping."""
+    programs = {}
+    for task, size in {"adding-50": (50, 32), "copy-20": (20, 32),
+                       "adding-100": (100, 64), "adding-400": (400, 64), "copy-60": (60, 64)}.items():
+        for cell in ("rnn", "orthogonal", "gru", "lstm", "peephole"):
+            program = dict(model=lambda sizes, cell=cell, size=size: Cells(sizes, cell, *size),
+                           optimizer=adam(1e-3 if cell in ("rnn", "orthogonal") else 1e-2), in_order=True, anew=True)
+            programs[f"cells:{task}-{cell}"] = {**program, "clip": 1}
+            programs[f"cells:{task}-{cell}-unclipped"] = program
+    return programs
+
+
 # What each program does, by its name or PROGRAM:PART. mixed: examples come in a new order in every epoch, otherwise whole batches
-# do, or with in_order nothing; clip: to that global norm; patience: epochs without a lower validation loss;
-# built_in: what is different without --data.
+# do, or with in_order nothing; anew: each epoch has batches of its own; clip: to that global norm; patience: epochs without a
+# lower validation loss; built_in: what is different without --data.
 PROGRAMS = {
     "mnist_lstm": dict(model=MnistLstm, optimizer=adam(3e-3), schedule=cosine(3e-3, 1e-4), clip=1, mixed=("x", "label")),
     "mnist_rnn": dict(model=MnistRnn, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "label")),
@@ -285,4 +340,5 @@ PROGRAMS = {
     "timeseries:sunspots-lstm": forecast(nn.LSTM),
     "timeseries:sunspots-gru": forecast(nn.GRU),
     "custom_cell": dict(model=FastSlow, optimizer=adam(3e-3), schedule=cosine(3e-3), clip=1, in_order=True),
+    **cells(),
 }

@@ -61,10 +61,10 @@ void record_model(const std::string& path, std::unique_ptr<ir::Function> model, 
   archive.finish();
 }
 
-void DataFile::add(const std::string& set, const training::BatchSource& batches) {
+void DataFile::add(const std::string& set, const training::BatchSource& batches, int64_t epoch) {
   if (!sets_.insert(set).second) return;
-  for (int64_t i = 0; i < batches.size(0); ++i)
-    for (const auto& [name, value] : batches.batch(0, i)) examples::add(archive_, set + ".", i, name, value);
+  for (int64_t i = 0; i < batches.size(epoch); ++i)
+    for (const auto& [name, value] : batches.batch(epoch, i)) examples::add(archive_, set + ".", i, name, value);
 }
 
 }  // namespace seqc::examples

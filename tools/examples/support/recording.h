@@ -21,8 +21,8 @@ void record_model(const std::string& path, std::unique_ptr<ir::Function> model, 
 class DataFile {
  public:
   explicit DataFile(const std::string& path) : archive_(path) {}
-  /// The batches of the first epoch; only the first source of each name counts.
-  void add(const std::string& set, const training::BatchSource& batches);
+  /// The batches of an epoch; only the first source of each name counts.
+  void add(const std::string& set, const training::BatchSource& batches, int64_t epoch = 0);
   void finish() { archive_.finish(); }
 
  private:

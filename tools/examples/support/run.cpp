@@ -56,6 +56,8 @@ Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" 
   app_.add_flag("--fresh", fresh_, "begins anew; otherwise a run goes on where it was stopped");
   app_.add_option("--save-data", save_data_,
                   "an .npz file for the batches of training and test data, for other programs");
+  app_.add_flag("--save-epochs", save_epochs_,
+                "with --save-data: the training batches of every epoch, for data that each epoch has anew");
   app_.add_option("--record", record_,
                   "an .npz file for the inputs of all test examples and what the model says to them");
 }
@@ -145,6 +147,8 @@ void Run::train(training::Trainer& trainer, const training::BatchSource& batches
   }
 
   if (data_file_) data_file_->add("train", batches);
+  for (int64_t epoch = 1; data_file_ && save_epochs_ && epoch < epochs(); ++epoch)
+    data_file_->add(fmt::format("train {}", epoch + 1), batches, epoch);
   if (data_file_ && options.validation) data_file_->add("validation", *options.validation);
 
   const FirstBatches some(batches, batches_);

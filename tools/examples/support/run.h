@@ -112,7 +112,7 @@ class Run {
   int64_t batches_ = 0;  ///< of an epoch; 0: all
   uint64_t seed_ = 1;
   int threads_ = 0;
-  bool fresh_ = false;
+  bool fresh_ = false, save_epochs_ = false;
 
   std::map<std::string, std::string> settings_;
   bool trained_ = false;
