@@ -104,7 +104,8 @@ class Explainer {
     result_.elsewhere.push_back(
         {"threads", "", done, "",
          done ? "other threads take part when the sizes of a run are worth it" : "the caller's thread runs everything",
-         "what can be shared must be worth bringing the others in"});
+         "what can be shared must be worth bringing the others in, and waking them where one thread works alone for "
+         "long"});
   }
 
   void add_remarks(ScanExplanation& scan, int number) const {

@@ -122,18 +122,22 @@ def check(rows):
 
 
 def against(rows, earlier, tolerance=0.15):
-    """Which ratios differ from an earlier run's by more than `tolerance`: (text, whether none does)."""
+    """Which ratios differ from an earlier run's by more than `tolerance`: (text, whether none does).
+
+    Those of the rounds' medians, and those of the fastest turns, which change when an engine does and not when the machine does.
+    """
     before = {(row["model"], row["threads"]): row for row in earlier}
-    lines, count = [], 0
-    for row in rows:
-        old = before.get((row["model"], row["threads"]), {})
-        for engine, ratio in row.get("ratios", {}).items():
-            if engine not in old.get("ratios", {}):
-                continue
-            count += 1
-            change = ratio["median"] / old["ratios"][engine]["median"]
-            if not 1 / (1 + tolerance) <= change <= 1 + tolerance:
-                lines.append(f"  {row['model']} ({row['threads']}) {report.ENGINES[engine]}/seqc: "
-                             f"{old['ratios'][engine]['median']:.2f}, now {ratio['median']:.2f}")
-    text = f"{count - len(lines)} of {count} ratios agree with the earlier run's within {tolerance:.0%}"
-    return "\n".join([text + (", but not:" if lines else "."), *lines]) + "\n", bool(count) and not lines
+    text, same = "", True
+    for what, ratio_of in (("ratios", report.ratio_to), ("ratios of the fastest turns", report.fastest_ratio)):
+        lines, count = [], 0
+        for row in rows:
+            old = before.get((row["model"], row["threads"]), {})
+            for engine in row.get("ratios", {}):
+                now, then = ratio_of(row, engine), ratio_of(old, engine)
+                count += bool(then)
+                if then and not 1 / (1 + tolerance) <= now / then <= 1 + tolerance:
+                    lines.append(f"  {row['model']} ({row['threads']}) {report.ENGINES[engine]}/seqc: {then:.2f}, now {now:.2f}")
+        text += f"{count - len(lines)} of {count} {what} agree with the earlier run's within {tolerance:.0%}"
+        text += "\n".join([", but not:" if lines else ".", *lines]) + "\n"
+        same = same and bool(count) and not lines
+    return text, same

@@ -49,7 +49,7 @@ def run_job(arguments, name, job):
 
 
 def keep_fastest_variants(engines):
-    """Of a peer's variants NAME_VARIANT (RTNeural's backends) the fastest one stays, as NAME."""
+    """Of a peer's variants NAME_VARIANT (RTNeural's backends, the limit's ways to share work) the fastest one stays, as NAME."""
     for name in {engine.split("_")[0] for engine in engines if "_" in engine}:
         variants = [engine for engine in engines if engine.startswith(f"{name}_")]
         fastest = min(variants, key=lambda v: engines[v].get("median_us", float("inf")))

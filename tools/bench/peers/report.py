@@ -35,6 +35,12 @@ def ratio_to(row, engine):
     return row.get("ratios", {}).get(engine, {}).get("median")
 
 
+def fastest_ratio(row, engine):
+    """Of the fastest turns: the machine's noise only makes turns longer."""
+    times = [time_of(row, name, "min_us") for name in (engine, "seqc")]
+    return times[0] / times[1] if all(times) else None
+
+
 def share(row):
     """Of the machine's limit: 1 would be the limit itself."""
     return ratio_to(row, "lim")

@@ -1,19 +1,13 @@
 #include "tools/bench/peers/roofline/roofline.h"
 
-#include <algorithm>
-#include <chrono>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
 
 #include "tools/bench/peers/roofline/product.h"
 
 namespace seqc::peers::roofline {
-
-namespace {
-
-enum class Split { kNone, kColumns, kRows, kDirections };
 
 const char* to_string(Split split) {
   switch (split) {
@@ -24,6 +18,17 @@ const char* to_string(Split split) {
   }
   return "";
 }
+
+std::vector<Split> splits(const Workload& workload, int threads) {
+  if (threads != 1 && threads != 2) throw std::runtime_error("the roofline is known for one and two threads");
+  if (threads == 1) return {Split::kNone};
+  std::vector<Split> found{Split::kNone, Split::kColumns};
+  if (workload.live.front() > 1) found.push_back(Split::kRows);
+  if (workload.layers.front().directions == 2) found.push_back(Split::kDirections);
+  return found;
+}
+
+namespace {
 
 /// One direction of one layer.
 struct Recurrence {
@@ -40,26 +45,28 @@ struct Program {
 }  // namespace
 
 struct Plan {
-  Plan(const Workload& workload, int threads);
+  Plan(const Workload& workload, Split split);
 
-  void run() { split == Split::kNone ? work(0) : team.run(whole_work); }
+  void run() { team.run(whole_work); }
   void work(int thread);
   void recur(const Program& program, int thread);
   Program program_of(const Recurrence& recurrence, int thread) const;
-  void use(Split split);
-  void choose_split();
+  void write_programs();
 
   std::vector<int64_t> live;
   int64_t rows;  // of all steps together
   std::vector<std::vector<Recurrence>> layers;
+  Split split;
   Team team;
-  Split split = Split::kNone;
   std::vector<std::vector<Program>> programs[2];  // of each thread, by layer and direction
   std::function<void(int)> whole_work = [this](int thread) { work(thread); };
 };
 
-Plan::Plan(const Workload& workload, int threads)
-    : live(workload.live), rows(std::accumulate(live.begin(), live.end(), int64_t{0})), team(threads) {
+Plan::Plan(const Workload& workload, Split split)
+    : live(workload.live),
+      rows(std::accumulate(live.begin(), live.end(), int64_t{0})),
+      split(split),
+      team(split == Split::kNone ? 1 : 2) {
   for (const Layer& layer : workload.layers) {
     // A single row has one pass over the weights of input and state together.
     const bool joined = rows == 1 && !layer.phases.empty();
@@ -77,7 +84,7 @@ Plan::Plan(const Workload& workload, int threads)
     for (int i = 1; i < layer.directions; ++i) directions.push_back(recurrence);
     directions.push_back(std::move(recurrence));
   }
-  choose_split();
+  write_programs();
 }
 
 void Plan::work(int thread) {
@@ -114,10 +121,8 @@ Program Plan::program_of(const Recurrence& recurrence, int thread) const {
 }
 
 /// Lays out each thread's work.
-void Plan::use(Split wanted) {
-  split = wanted;
-  for (int thread = 0; thread < (split == Split::kNone ? 1 : 2); ++thread) {
-    programs[thread].clear();
+void Plan::write_programs() {
+  for (int thread = 0; thread < team.threads(); ++thread) {
     for (const std::vector<Recurrence>& directions : layers) {
       std::vector<Program>& here = programs[thread].emplace_back();
       for (size_t i = 0; i < directions.size(); ++i)
@@ -125,27 +130,6 @@ void Plan::use(Split wanted) {
           here.push_back(program_of(directions[i], thread));
     }
   }
-}
-
-void Plan::choose_split() {
-  std::vector<Split> choices{Split::kNone};
-  if (team.threads() == 2) {
-    choices.push_back(Split::kColumns);
-    if (live.front() > 1) choices.push_back(Split::kRows);
-    if (layers.front().size() == 2) choices.push_back(Split::kDirections);
-  }
-  std::vector<double> best(choices.size(), std::numeric_limits<double>::infinity());
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(choices.size() > 1 ? 300 : 0);
-  for (int round = 0; round < 20 && (round < 2 || std::chrono::steady_clock::now() < end); ++round) {
-    for (size_t i = 0; i < choices.size() && choices.size() > 1; ++i) {
-      use(choices[i]);
-      run();
-      const auto start = std::chrono::steady_clock::now();
-      for (int run_of_ten = 0; run_of_ten < (rows == 1 ? 10 : 1); ++run_of_ten) run();
-      best[i] = std::min(best[i], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
-  }
-  use(choices[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())]);
 }
 
 Workload read_workload(const nlohmann::json& json) {
@@ -157,7 +141,7 @@ Workload read_workload(const nlohmann::json& json) {
   return workload;
 }
 
-Roofline::Roofline(const Workload& workload, int threads) : plan_(std::make_unique<Plan>(workload, threads)) {}
+Roofline::Roofline(const Workload& workload, Split split) : plan_(std::make_unique<Plan>(workload, split)) {}
 Roofline::~Roofline() = default;
 
 void Roofline::run() { plan_->run(); }

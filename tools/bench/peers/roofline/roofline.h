@@ -2,7 +2,8 @@
 ///
 /// No activation, no state, no result but a few floats that keep the compiler honest: weights are packed in the order in
 /// which they are read, the input projections of all steps are one blocked product, each step sweeps its weights once
-/// (forward on even steps, backward on odd ones), and of several tile shapes the fastest on this machine is taken.
+/// (forward on even steps, backward on odd ones), and of several tile shapes the fastest on this machine is taken. How two
+/// threads share the work is for the caller to try: beside other engines it takes turns to see what is the fastest.
 #pragma once
 
 #include <memory>
@@ -30,12 +31,18 @@ struct Workload {
 /// {"layers": [{"inputs", "hidden", "projected", "phases", "directions"}...], "live": [rows of each step...]}
 Workload read_workload(const nlohmann::json& json);
 
+/// What the threads share.
+enum class Split { kNone, kColumns, kRows, kDirections };
+const char* to_string(Split split);
+/// Those that a workload allows for.
+std::vector<Split> splits(const Workload& workload, int threads);
+
 struct Plan;
 
 class Roofline : public Engine {
  public:
   /// Tries the tile shapes; takes some tenths of a second.
-  Roofline(const Workload& workload, int threads);
+  Roofline(const Workload& workload, Split split);
   ~Roofline() override;
 
   void bind(const std::vector<Tensor>&) override {}
