@@ -44,6 +44,7 @@ TEST_CASE("example cells: the batches of every epoch for other programs") {
   REQUIRE(result.exit_code == 0);
   const auto arrays = training::load_npz(data);
   CHECK(arrays.size() == 2 * (3 * 50 + 2 + 2));
+  CHECK(run.start("cells", {"--save-epochs"}).exit_code == 2);  // where to?
   CHECK(arrays.at("train 3.49.x").type_str() == "f32[20,32,5]");
   CHECK_FALSE(arrays.at("train.0.y").identical(arrays.at("train 2.0.y")));
   CHECK_FALSE(arrays.at("train 2.0.y").identical(arrays.at("train 3.0.y")));

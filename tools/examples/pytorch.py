@@ -199,7 +199,8 @@ def measure(args, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="What follows -- are options of the program.")
     parser.add_argument("program", choices=sorted({name.split(":")[0] for name in PROGRAMS}))
     parser.add_argument("--data", help="the real data; without it those of the program")
     parser.add_argument("--epochs", type=int)
@@ -210,7 +211,6 @@ def main():
     parser.add_argument("--times", action="store_true", help="measures how long an epoch takes, and nothing else")
     parser.add_argument("--batches", type=int, help="with --times: goes through so many batches of an epoch; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="with --times: how often each has its turn")
-    parser.epilog = "What follows -- are options of the program."
     own = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     args = parser.parse_args(sys.argv[1:own])
     args.options = sys.argv[own + 1:]

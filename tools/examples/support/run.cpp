@@ -54,10 +54,11 @@ Run::Run(About about) : about_(std::move(about)), app_(about_.about, "example_" 
       ->check(CLI::PositiveNumber);
   app_.add_option("--out", out_, "the folder for what is made")->default_str(about_.name + ".out");
   app_.add_flag("--fresh", fresh_, "begins anew; otherwise a run goes on where it was stopped");
-  app_.add_option("--save-data", save_data_,
-                  "an .npz file for the batches of training and test data, for other programs");
+  CLI::Option* save_data = app_.add_option(
+      "--save-data", save_data_, "an .npz file for the batches of training and test data, for other programs");
   app_.add_flag("--save-epochs", save_epochs_,
-                "with --save-data: the training batches of every epoch, for data that each epoch has anew");
+                "with --save-data: the training batches of every epoch, for data that each epoch has anew")
+      ->needs(save_data);
   app_.add_option("--record", record_,
                   "an .npz file for the inputs of all test examples and what the model says to them");
 }
