@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -132,7 +133,11 @@ void test_example(const Example& example, const ExampleRun& run) {
     REQUIRE(result.exit_code == 0);
     return result;
   };
+  const auto began = std::chrono::steady_clock::now();
   const ToolResult first = train("record.npz");
+#ifdef NDEBUG  // what a user builds; sanitizers may take longer
+  CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() < 60);
+#endif
   CHECK(first.out.find("trained already") == std::string::npos);
   const auto figures = run.figures();
   for (const auto& [name, value] : example.at_least) {

@@ -51,8 +51,9 @@ class ExampleRun {
   Folder folder_;
 };
 
-/// Trains, starts again (which trains nothing, and ends with the same figures), uses what was trained, and checks figures,
-/// files and exported models, in ONNX's checker, our importer and ONNX Runtime. Failures are those of the current test.
+/// Trains, in less than a minute, starts again (which trains nothing, and ends with the same figures), uses what was
+/// trained, and checks figures, files and exported models, in ONNX's checker, our importer and ONNX Runtime. Failures are
+/// those of the current test.
 void test_example(const Example& example);
 /// "" or the first difference between what a recording (--record) says of the trained model, for all examples of the test
 /// set, and what the exported one says: compiled by us and, where it is installed, in ONNX Runtime.
