@@ -339,6 +339,8 @@ PROGRAMS = {
     "timeseries:waves-rnn": forecast(nn.RNN),
     "timeseries:sunspots-lstm": forecast(nn.LSTM),
     "timeseries:sunspots-gru": forecast(nn.GRU),
+    "timeseries:temperatures-lstm": forecast(nn.LSTM),
+    "timeseries:temperatures-gru": forecast(nn.GRU),
     "custom_cell": dict(model=FastSlow, optimizer=adam(3e-3), schedule=cosine(3e-3), clip=1, in_order=True),
     **cells(),
 }
