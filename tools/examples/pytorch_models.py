@@ -324,7 +324,7 @@ PROGRAMS = {
     "mnist_rnn": dict(model=MnistRnn, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "label")),
     "deep_rnn": dict(model=DeepRnn, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=1, mixed=("x", "label")),
     "spam": dict(model=Spam, optimizer=rmsprop(5e-4), mixed=("x", "label")),
-    "sentiment": dict(model=Sentiment, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label")),
+    "sentiment": dict(model=Sentiment, optimizer=adam(1e-3), schedule=cosine(1e-3), clip=5, patience=2, mixed=("x", "label")),
     "text_classify:stacked": dict(model=Stacked, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label"),
                                   built_in=dict(optimizer=adam(3e-3))),
     "text_classify:bidirectional": dict(model=Bidirectional, optimizer=adam(1e-3), clip=5, patience=2, mixed=("x", "label"),

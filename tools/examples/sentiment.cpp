@@ -71,8 +71,8 @@ std::string predict(const examples::Run& run, const std::string& review) {
 int main(int argc, char** argv) {
   examples::Run run({.name = "sentiment",
                      .about = "Says whether a film review is favourable, with an LSTM over its last 200 words.",
-                     .epochs = 3,
-                     .built_in_epochs = 6,
+                     .epochs = 2,
+                     .built_in_epochs = 12,
                      .data = "a folder with the IMDb reviews"});
   std::string review;
   run.options().add_option("--predict", review, "a review to be judged by the trained model");
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
     const auto validation = training::batches(dataset(reviews.validation, vocabulary, steps), {.size = kBatch});
     const auto test = training::batches(dataset(reviews.test, vocabulary, steps), {.size = kBatch});
     training::Trainer trainer(*build(vocabulary.size(), steps, run.seed())->functions[0],
-                              {.optimizer = training::adam(1e-3),
+                              {.optimizer = training::adam(training::cosine_decay(1e-3, run.epochs() * train->size(0))),
                                .clip = training::by_global_norm(5),
                                .expected_dims = {{"N", kBatch}},
                                .threads = run.threads()});
