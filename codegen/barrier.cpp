@@ -20,7 +20,7 @@ constexpr int64_t kFlagsAt = 128, kLine = 128;  ///< flags of the threads; lines
 constexpr int64_t kProcessor = 4;               ///< behind a flag: where its thread runs
 constexpr uint32_t kLooks = 256;                ///< without a pause, then
 constexpr uint32_t kPausedLooks = 32;           ///< with one, of about 30 ns, so many
-constexpr int64_t kRounds = 64;                 ///< times
+constexpr int64_t kRounds = 256;  ///< times: a quarter of a millisecond, as a processor that was idle takes a tenth
 static_assert(kFlagsAt + kLine * kMostThreads == kCallHeaderBytes);
 
 /// The flag of a thread in a call's workspace.

@@ -15,7 +15,9 @@ using ir::Opcode;
 int64_t worth_meeting(const Machine& machine) { return machine.worth_sharing * machine.vector_lanes; }
 
 // In meetings: while one thread alone does so much, the others go to sleep (barrier.cpp); and to wake them is worth as much.
-constexpr int64_t kUntilAsleep = 128, kToWake = 256;
+constexpr int64_t kUntilAsleep = 512, kToWake = 256;
+// Operations in the time that a kernel takes at least.
+constexpr int64_t kSmallest = 512;
 
 /// The kernel itself, or those that a loop or a branch holds.
 std::vector<const ir::Op*> kernels_of(const ir::Op& op) {
@@ -46,14 +48,14 @@ class Decision {
 
   static constexpr int64_t kPlenty = int64_t{1} << 24;  // more would not change the decision, and could overflow
 
-  /// Operations of `op`, of each kernel those beyond `each`; of a loop that is no plain scan so many as are said to be: who
-  /// knows how often its kernels run?
-  llvm::Value* operations(const ir::Op& op, int64_t each, int64_t of_loop) {
+  /// Operations of `op`, of each kernel those beyond `each`, but `least`; of a loop that is no plain scan so many as are said
+  /// to be: who knows how often its kernels run?
+  llvm::Value* operations(const ir::Op& op, int64_t each, int64_t least, int64_t of_loop) {
     const std::vector<const ir::Op*> kernels = kernels_of(op);
     llvm::Value* total = e_.i64(0);
     for (const ir::Op* kernel : kernels) {
       llvm::Value* more = e_.CreateSub(capped(size(*kernel)), e_.i64(each));
-      total = e_.add(total, e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, more, e_.i64(0)));
+      total = e_.add(total, e_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, more, e_.i64(least)));
     }
     if (op.code() == Opcode::Kernel) return total;
     if (!is_plain_scan(op, kernels)) return e_.i64(of_loop);
@@ -101,8 +103,8 @@ llvm::Value* is_run_alone(Emitter& e, const ir::Function& function, const Emitte
   for (const ir::Op* op : function.body().op_list()) {
     llvm::Value* op_alone = decision.is_alone(*op);
     alone = e.CreateAnd(alone, op_alone);
-    saved = e.add(saved, e.CreateSelect(op_alone, e.i64(0), decision.operations(*op, meeting, Decision::kPlenty)));
-    llvm::Value* not_shared = e.CreateSelect(op_alone, decision.operations(*op, 0, 0), e.i64(0));
+    saved = e.add(saved, e.CreateSelect(op_alone, e.i64(0), decision.operations(*op, meeting, 0, Decision::kPlenty)));
+    llvm::Value* not_shared = e.CreateSelect(op_alone, decision.operations(*op, 0, kSmallest, 0), e.i64(0));
     longest_alone = e.CreateBinaryIntrinsic(llvm::Intrinsic::smax, longest_alone, not_shared);
   }
   llvm::Value* asleep = e.CreateICmpSGT(longest_alone, e.i64(kUntilAsleep * meeting));

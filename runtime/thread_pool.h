@@ -34,7 +34,7 @@ class ThreadPool {
     std::atomic<uint32_t> calls{0};  ///< how many it was told to do
     std::thread thread;
   };
-  void work(Worker& worker, int32_t index) noexcept;
+  void work(Worker& worker, int32_t index, int caller_processor) noexcept;
   void stop() noexcept;
 
   // Written by the caller before a worker's `calls` goes up, read by that worker afterwards.

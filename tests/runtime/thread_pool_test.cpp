@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -62,6 +66,36 @@ TEST_CASE("thread pool: wakes up after a pause") {
     CHECK(meeting.arrived == 2);
   }
 }
+
+#ifdef __linux__
+TEST_CASE("thread pool: threads that have slept do not change places with each call") {
+  cpu_set_t allowed;
+  REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+  if (CPU_COUNT(&allowed) < 2) return;
+  struct Places {
+    int of[2];
+  } places{}, before{};
+  const auto take = [](void* argument, int32_t thread) {
+    static_cast<Places*>(argument)->of[thread] = sched_getcpu();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(60);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  constexpr int kPauses = 10, kCalls = 10;
+  int changes = 0;
+  ThreadPool pool(2);
+  for (int pause = 0; pause < kPauses; ++pause) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int call = 0; call < kCalls; ++call) {
+      pool.run(take, &places, 2);
+      CHECK(places.of[0] != places.of[1]);
+      changes += call > 0 && places.of[1] != before.of[1];
+      before = places;
+    }
+  }
+  CHECK(changes < kPauses * kCalls / 4);  // other programs may send a thread elsewhere now and then
+}
+#endif
 
 TEST_CASE("thread pool: absurd counts are refused") {
   CHECK_THROWS_WITH_AS(ThreadPool(0), "threads: got 0, expected a number from 1 to 1024", Error);

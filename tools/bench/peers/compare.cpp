@@ -6,7 +6,7 @@
 ///    "roofline": see read_workload,
 ///    "dims": {"T": 100...}, "fix_dims": flag: tell them to ONNX Runtime when it loads the model, "seed": n,
 ///    "inputs": [{"dtype": position in seqc_dtype, "shape": [...], "file": raw data}...] where they are not random (null),
-///    "seconds": n, "turn_us": n, "rounds": n, "cpu_time": flag (see turns.h), "atol": x, "rtol": x}
+///    "seconds": n, "turn_us": n, "rounds": n, "cpu_time": flag, "patience": n, "probe_us": x (see turns.h), "atol": x, "rtol": x}
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -152,9 +152,12 @@ json Comparison::run() {
   options.turn_us = job_.value("turn_us", options.turn_us);
   options.rounds = job_.value("rounds", options.rounds);
   options.cpu_time = threads_ == 1 && job_.value("cpu_time", false);
-  measure(contestants_, options);
+  options.patience = job_.value("patience", options.patience);
+  options.probe_us = job_.value("probe_us", options.probe_us);
+  const double probe_us = measure(contestants_, options);
   check_outputs();
   json result = report();
+  result["probe_us"] = probe_us;
   result["ort_version"] = version;
   return result;
 }

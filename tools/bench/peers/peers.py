@@ -70,6 +70,8 @@ def join(runs):
         if others:
             joined[name]["min_us"] = min(other["min_us"] for other in others)
             joined[name]["excess"] = max(other.get("excess", 0) for other in others)
+            for count in ("disturbed", "samples"):
+                joined[name][count] = sum(other[count] for other in others)
     return joined
 
 
@@ -88,14 +90,26 @@ def ratios(engines):
 SHORT_US, SHORT_PROCESSES = 20, 3
 
 
+# What the probe takes on a quiet machine, by the number of threads: the fastest of all rows until now (see probe.h).
+probe_us = {}
+
+
+def run_job_on_quiet_machine(arguments, name, job):
+    threads = job["threads"]
+    report = run_job(arguments, name, {**job, "probe_us": probe_us.get(threads, 0)})
+    if "probe_us" in report:
+        probe_us[threads] = report["probe_us"]
+    return report
+
+
 def run_processes(arguments, name, job):
-    first = run_job(arguments, name, job)
+    first = run_job_on_quiet_machine(arguments, name, job)
     if "problem" in first:
         return first
     engines = [first["engines"]]
     fastest = min(engine["median_us"] for engine in first["engines"].values() if "median_us" in engine)
     for _ in range(1, SHORT_PROCESSES if fastest < SHORT_US else 1):
-        again = run_job(arguments, name, job)
+        again = run_job_on_quiet_machine(arguments, name, job)
         engines += [again["engines"]] if "engines" in again else []
     for run in engines:
         keep_fastest_variants(run)
@@ -122,6 +136,8 @@ def measure(arguments, name, model, threads, job, builds=((),), **row):
     row.update(run_processes(arguments, f"{name}_{threads}", job))
     engines = row.get("engines", {})
     row["ratios"] = ratios(engines)
+    turns = [len(found["turns_us"]) for found in engines.values() if "turns_us" in found]
+    row["disturbed"] = sum(found.get("disturbed", 0) for found in engines.values()) / max(1, sum(turns))
     for engine, found in engines.items():
         if found.get("excess", 0) > 1:
             problems.append(f"{engine}: outputs differ by {found['largest_difference']:.1e}")

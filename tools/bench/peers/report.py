@@ -51,7 +51,10 @@ def note(row):
         return row["problem"].replace("|", "/")
     lim = time_of(row, "lim")
     beaten = [name for engine, name in ENGINES.items() if lim and engine != "lim" and (time_of(row, engine) or lim) < 0.98 * lim]
-    return "limit beaten by " + ", ".join(beaten) if beaten else ""
+    notes = ["limit beaten by " + ", ".join(beaten)] if beaten else []
+    if row.get("disturbed", 0) > 0.05:
+        notes.append(f"{row['disturbed']:.0%} of the turns disturbed")
+    return "; ".join(notes)
 
 
 def line(row):

@@ -10,6 +10,8 @@
 #include <optional>
 #include <thread>
 
+#include "tools/bench/peers/probe.h"
+
 namespace seqc::peers {
 
 namespace {
@@ -29,11 +31,15 @@ double microseconds_of(Engine& engine, int64_t runs, bool cpu_time) {
   return (now_us(cpu_time) - start) / static_cast<double>(runs);
 }
 
-/// Brings an engine's weights and code back into cache before its turn. Worker threads of the engine before may still
-/// spin for some milliseconds after its last run and would take a core away: they get time to fall asleep first.
-void settle(Contestant& c, int threads) {
-  constexpr double kWarmingUs = 2e3, kWarmAnywayUs = 1e5;  // a run that takes so long has warmed itself soon
+/// Worker threads of the engine before may still spin for some milliseconds after its last run and would take a core away:
+/// they get time to fall asleep.
+void let_sleep(int threads) {
   if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+/// Brings an engine's weights and code back into cache before its turn.
+void warm(Contestant& c) {
+  constexpr double kWarmingUs = 2e3, kWarmAnywayUs = 1e5;  // a run that takes so long has warmed itself soon
   if (c.run_us > kWarmAnywayUs) return;
   auto end = Clock::now() + std::chrono::duration<double, std::micro>(kWarmingUs);
   do c.engine->run();
@@ -58,16 +64,36 @@ class Pinned {
   cpu_set_t before_;
 };
 
-void take_turn(Contestant& c, const TurnOptions& options) {
+/// What an engine did in a turn, and how disturbed the machine was at its beginning or end.
+struct Turn {
+  std::vector<double> samples;
+  double slowness;
+};
+
+Turn try_turn(Contestant& c, const TurnOptions& options, Probe& probe, Clock::time_point give_up) {
   std::optional<Pinned> pinned;
   if (options.threads == 1) pinned.emplace();
-  settle(c, options.threads);
-  std::vector<double>& samples = c.turns.emplace_back();
+  Turn turn{{}, probe.wait(give_up)};
+  warm(c);
   double spent = 0;
   do {
-    samples.push_back(microseconds_of(*c.engine, c.batch, options.cpu_time));
-    spent += samples.back() * static_cast<double>(c.batch);
+    turn.samples.push_back(microseconds_of(*c.engine, c.batch, options.cpu_time));
+    spent += turn.samples.back() * static_cast<double>(c.batch);
   } while (spent < options.turn_us);
+  let_sleep(options.threads);
+  turn.slowness = std::max(turn.slowness, probe.slowness());
+  return turn;
+}
+
+/// A turn that was disturbed is repeated, until it is time to give up; of all tries the least disturbed counts.
+void take_turn(Contestant& c, const TurnOptions& options, Probe& probe, Clock::time_point give_up) {
+  Turn best = try_turn(c, options, probe, give_up);
+  while (best.slowness > Probe::kQuiet && Clock::now() < give_up) {
+    Turn again = try_turn(c, options, probe, give_up);
+    if (again.slowness < best.slowness) best = std::move(again);
+  }
+  c.disturbed += best.slowness > Probe::kQuiet;
+  c.turns.push_back(std::move(best.samples));
 }
 
 /// Finds how long a run takes and how many fill a sample. The best of some tries: an interrupted one would tell of a slow
@@ -88,20 +114,26 @@ double quantile(std::vector<double> samples, double q) {
 
 }  // namespace
 
-void measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
+double measure(std::vector<Contestant>& contestants, const TurnOptions& options) {
   constexpr double kSlowUs = 1e6;
   constexpr size_t kSlowRounds = 2;
   for (Contestant& c : contestants) {
-    settle(c, options.threads);
+    warm(c);
     estimate(c, options.cpu_time);
+    let_sleep(options.threads);
   }
-  auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
+  Probe probe(options.threads, options.probe_us);
+  const auto seconds = [](double count) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+  };
+  const auto end = Clock::now() + seconds(options.seconds), give_up = end + seconds(options.patience);
   for (size_t round = 0; round < options.rounds || Clock::now() < end; ++round) {
     for (size_t i = 0; i < contestants.size(); ++i) {
       Contestant& c = contestants[(i + round) % contestants.size()];
-      if (c.run_us < kSlowUs || round < kSlowRounds) take_turn(c, options);
+      if (c.run_us < kSlowUs || round < kSlowRounds) take_turn(c, options, probe, give_up);
     }
   }
+  return probe.fastest_us();
 }
 
 nlohmann::json describe(const Contestant& contestant) {
@@ -117,6 +149,7 @@ nlohmann::json describe(const Contestant& contestant) {
           {"p99_us", quantile(all, 0.99)},
           {"samples", all.size()},
           {"turns_us", turns},
+          {"disturbed", contestant.disturbed},
           {"load_ms", contestant.engine->load_ms}};
 }
 
