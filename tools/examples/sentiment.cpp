@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
     run.export_onnx(trainer, {"probability"}, *test);
     std::string said;
     for (const char* text :
-         {"The plot was clever, and the acting is far from boring. I found the ending really moving.",
+         {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
           "A good cast, but the story was dull and the music painful. I was not moved."})
       said += predict(run, text);
     run.sample("What the model says to reviews that it has not seen", said);

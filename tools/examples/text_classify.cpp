@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
     }
     std::string said;
     for (const char* text :
-         {"The plot was clever, and the acting is far from boring. I found the ending really moving.",
+         {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
           "A good cast, but the story was dull and the music painful. I was not moved."})
       said += predict(run, models, text);
     run.sample("What the models say to reviews that they have not seen", said);
