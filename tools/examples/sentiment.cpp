@@ -101,9 +101,8 @@ int main(int argc, char** argv) {
     run.test(trainer, *test);
     run.export_onnx(trainer, {"probability"}, *test);
     std::string said;
-    for (const char* text :
-         {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
-          "A good cast, but the story was dull and the music painful. I was not moved."})
+    for (const char* text : {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
+                             "A good cast, but the story was dull and the music painful. I was not moved."})
       said += predict(run, text);
     run.sample("What the model says to reviews that it has not seen", said);
   });

@@ -138,9 +138,8 @@ int main(int argc, char** argv) {
       run.export_onnx(trainer, {"probability"}, *test, name);
     }
     std::string said;
-    for (const char* text :
-         {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
-          "A good cast, but the story was dull and the music painful. I was not moved."})
+    for (const char* text : {"A great film: the story was gripping, the acting brilliant and the music beautiful.",
+                             "A good cast, but the story was dull and the music painful. I was not moved."})
       said += predict(run, models, text);
     run.sample("What the models say to reviews that they have not seen", said);
   });

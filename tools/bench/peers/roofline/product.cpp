@@ -83,11 +83,11 @@ void Product::add(Sweep& sweep, int64_t first_row, int64_t last_row, int64_t fir
   }
 }
 
-std::vector<Shape> Product::candidates(int64_t rows) const {
+std::vector<Shape> Product::candidates(int64_t rows, int64_t of_columns) const {
   constexpr int kMostRows = 14;
   std::vector<Shape> shapes;
   for (int width : {0, 1}) {
-    const int64_t vectors = padded(columns_) / lanes_of(width);
+    const int64_t vectors = padded(of_columns) / lanes_of(width);
     for (int columns : {1, 2, 3, 4, 5, 6, 8, 12, 16, 24}) {
       if (columns > vectors) break;
       // Where the processor's latency binds, not its throughput, sums are split.
@@ -104,25 +104,27 @@ std::vector<Shape> Product::candidates(int64_t rows) const {
   return shapes;
 }
 
-void Product::keep_fastest(const std::vector<Shape>& shapes, int64_t rows) {
+void Product::keep_fastest(const std::vector<Shape>& shapes, int64_t rows, const Share& share) {
   std::vector<double> best(shapes.size(), std::numeric_limits<double>::infinity());
   const auto end = Clock::now() + std::chrono::milliseconds(500);
   for (int round = 0; round < 8 && (round < 2 || Clock::now() < end); ++round) {
     for (size_t i = 0; i < shapes.size(); ++i) {
       shape_ = shapes[i];
-      best[i] = std::min(best[i], seconds(sweep(rows, {})));
+      best[i] = std::min(best[i], seconds(sweep(rows, share)));
     }
   }
   shape_ = shapes[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())];
 }
 
-void Product::tune(int64_t rows) {
+void Product::tune(int64_t rows, const Share& share) {
   constexpr int64_t kEnough = 192, kChunk = 96;
-  keep_fastest(candidates(std::min(rows, kEnough)), std::min(rows, kEnough));
-  if (rows <= kEnough) return;
+  const int64_t most = share.of_rows ? share.parts * kEnough : kEnough, tried = std::min(rows, most);
+  const auto part = [&](int64_t whole, bool shared) { return shared ? divide_up(whole, share.parts) : whole; };
+  keep_fastest(candidates(part(tried, share.of_rows), part(columns_, !share.of_rows)), tried, share);
+  if (rows <= most) return;
   Shape chunked = shape_;
   chunked.chunk = kChunk;
-  keep_fastest({shape_, chunked}, std::min<int64_t>(rows, 10 * kEnough));
+  keep_fastest({shape_, chunked}, std::min<int64_t>(rows, 10 * most), share);
 }
 
 }  // namespace seqc::peers::roofline

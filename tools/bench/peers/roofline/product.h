@@ -51,16 +51,16 @@ class Product {
 
   /// Multiplies the first `rows` rows. Holds addresses of this product's tensors, which moving it does not change.
   Sweep sweep(int64_t rows, const Share& share) const;
-  /// Tries shapes for `rows` rows, every other sweep backward, and keeps the fastest.
-  void tune(int64_t rows);
+  /// Tries shapes for a share of `rows` rows, every other sweep backward, and keeps the fastest.
+  void tune(int64_t rows, const Share& share);
 
   const Shape& shape() const { return shape_; }
   double multiply_adds() const { return static_cast<double>(k_) * static_cast<double>(columns_); }  ///< a row
 
  private:
   void add(Sweep& sweep, int64_t first_row, int64_t last_row, int64_t first, int64_t last) const;
-  std::vector<Shape> candidates(int64_t rows) const;
-  void keep_fastest(const std::vector<Shape>& shapes, int64_t rows);
+  std::vector<Shape> candidates(int64_t rows, int64_t columns) const;
+  void keep_fastest(const std::vector<Shape>& shapes, int64_t rows, const Share& share);
 
   int64_t k_, columns_;
   Tensor weights_, rows_;

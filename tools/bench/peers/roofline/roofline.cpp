@@ -50,6 +50,7 @@ struct Plan {
   void run() { team.run(whole_work); }
   void work(int thread);
   void recur(const Program& program, int thread);
+  Share share_of(int thread) const;
   Program program_of(const Recurrence& recurrence, int thread) const;
   void write_programs();
 
@@ -73,11 +74,11 @@ Plan::Plan(const Workload& workload, Split split)
     Recurrence recurrence;
     if (!joined) {
       recurrence.project.emplace(rows, layer.inputs, layer.projected);
-      recurrence.project->tune(rows);
+      recurrence.project->tune(rows, share_of(0));
     }
     for (int64_t columns : layer.phases) {
       recurrence.phases.emplace_back(live.front(), layer.hidden + (joined ? layer.inputs : 0), columns);
-      recurrence.phases.back().tune(live.front());
+      recurrence.phases.back().tune(live.front(), share_of(0));
     }
     // Directions are alike, but each has weights of its own.
     std::vector<Recurrence>& directions = layers.emplace_back();
@@ -106,9 +107,14 @@ void Plan::recur(const Program& program, int thread) {
   }
 }
 
+/// Of each product.
+Share Plan::share_of(int thread) const {
+  if (split != Split::kColumns && split != Split::kRows) return {};
+  return {thread, team.threads(), split == Split::kRows};
+}
+
 Program Plan::program_of(const Recurrence& recurrence, int thread) const {
-  const bool shared = split == Split::kColumns || split == Split::kRows;
-  const Share share{shared ? thread : 0, shared ? team.threads() : 1, split == Split::kRows};
+  const Share share = share_of(thread);
   Program program;
   if (recurrence.project) program.project = recurrence.project->sweep(rows, share);
   program.steps.resize(static_cast<size_t>(live.front()) + 1);
