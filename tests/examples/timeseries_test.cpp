@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
+#include "runtime/training/data/array_files.h"
 #include "tests/examples/example.h"
 
 using namespace seqc;
@@ -38,4 +41,17 @@ TEST_CASE("example timeseries: measured series, from files") {
     INFO(part);
     CHECK(figures.at(std::string(part) + " forecast error") < figures.at(std::string(part) + " last value error"));
   }
+  const test::ExampleRun some;
+  const std::string archive = (some.folder() / "data.npz").string();
+  auto saving = arguments;
+  saving.insert(saving.end(), {"--save-data", archive});
+  const auto both = some.start("timeseries", saving);  // the second series, behind the progress of the first
+  CHECK(both.exit_code == 1);
+  CHECK(test::contains(both.err, "error: --save-data: got a model with other train data than the one before"));
+  CHECK(!std::filesystem::exists(archive));
+  saving.insert(saving.end(), {"--only", "temperatures"});
+  REQUIRE(some.start("timeseries", saving).exit_code == 0);
+  CHECK(some.figures().contains("temperatures-gru epochs"));
+  CHECK(!some.figures().contains("sunspots-lstm epochs"));
+  for (int64_t i = 0; i < 20; ++i) CHECK(training::load_npz(archive).at("test.0.x").real(i) <= 2);  // no sunspots
 }

@@ -3,7 +3,7 @@
 
     tools/examples/pytorch.py mnist_lstm --data DIR [--epochs 5] [--seed 1] [--threads 1] [--build build/release] [--run DIR]
     tools/examples/pytorch.py mnist_lstm --data DIR --times [--batches 40] [--rounds 3]
-    tools/examples/pytorch.py cells -- --full --only adding-100        # options of the program
+    tools/examples/pytorch.py cells -- --full --only adding-100        # options of the program: models with the same data
 
 The program runs first (--run: in a folder where it may have been trained already) and hands its data over with --save-data.
 Seconds per epoch are those of the training batches alone; `processor` seconds, of all threads, depend less on what else the

@@ -2,6 +2,7 @@
 //   example_timeseries                 a series that the program makes, with a plain RNN; then 300 further values
 //   example_timeseries --data DIR      sunspots and minimum temperatures, each with an LSTM and a GRU: the files
 //                                      monthly-sunspots.csv and daily-min-temperatures.csv in that folder
+//   example_timeseries --only gru      those models whose names contain this: sunspots-lstm, temperatures-gru, ...
 //   example_timeseries --generate 12   how the trained models think that their series go on, without training
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -125,16 +126,21 @@ int main(int argc, char** argv) {
                      .epochs = 15,
                      .data = "a folder with monthly-sunspots.csv and daily-min-temperatures.csv"});
   int64_t count = 0;
+  std::string only;
   run.options().add_option("--generate", count, "prints so many values with which the trained models continue");
+  run.options().add_option("--only", only, "only models whose name contains this");
 
   return run.main(argc, argv, [&] {
-    for (const Task& task : tasks(run.data()))
-      for (const std::string& cell : task.cells)
+    for (const Task& task : tasks(run.data())) {
+      for (const std::string& cell : task.cells) {
+        const std::string part = task.name + "-" + cell;
+        if (part.find(only) == std::string::npos) continue;
         if (count == 0)
           learn(run, task, cell);
         else
-          run.print(fmt::format(
-              "{}-{} goes on: {:.1f}", task.name, cell,
-              fmt::join(generate(run.open(task.name + "-" + cell), task.series, task.series.count(), count), " ")));
+          run.print(fmt::format("{} goes on: {:.1f}", part,
+                                fmt::join(generate(run.open(part), task.series, task.series.count(), count), " ")));
+      }
+    }
   });
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "ir/error.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "runtime/training/data/shuffle.h"
@@ -62,7 +65,16 @@ void record_model(const std::string& path, std::unique_ptr<ir::Function> model, 
 }
 
 void DataFile::add(const std::string& set, const training::BatchSource& batches, int64_t epoch) {
-  if (!sets_.insert(set).second) return;
+  const training::Batch first = batches.batch(epoch, 0);
+  const auto [known, fresh] = sets_.try_emplace(set, first);
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first && a.second.identical(b.second); };
+  if (!fresh && !std::equal(first.begin(), first.end(), known->second.begin(), known->second.end(), same))
+    fail(
+        ErrorKind::BadInput,
+        "--save-data: got a model with other {} data than the one before, expected one set of data; choose models that "
+        "learn from the same",
+        set);
+  if (!fresh) return;
   for (int64_t i = 0; i < batches.size(epoch); ++i)
     for (const auto& [name, value] : batches.batch(epoch, i)) examples::add(archive_, set + ".", i, name, value);
 }

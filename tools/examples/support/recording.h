@@ -1,8 +1,8 @@
 /// Data and what models say to them as .npz files, which numpy.load and training::load_npz open.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,13 +21,14 @@ void record_model(const std::string& path, std::unique_ptr<ir::Function> model, 
 class DataFile {
  public:
   explicit DataFile(const std::string& path) : archive_(path) {}
-  /// The batches of an epoch; only the first source of each name counts.
+  /// The batches of an epoch. Models that learn from the same data add them once; throws Error(BadInput) for others under a
+  /// name that there is.
   void add(const std::string& set, const training::BatchSource& batches, int64_t epoch = 0);
   void finish() { archive_.finish(); }
 
  private:
   training::ArchiveWriter archive_;
-  std::set<std::string> sets_;
+  std::map<std::string, training::Batch> sets_;  // the first batch of each
 };
 
 }  // namespace seqc::examples
