@@ -50,8 +50,9 @@ std::unique_ptr<ir::Module> build(const std::string& cell, const training::Scale
   const Var y = model.input("y", DType::f32, {Dim::symbol("N"), 1});
   // Networks learn numbers around 0. The scaling is part of the model, so that it takes and gives what was measured.
   const auto scaled = [&](const Var& value) { return (value - scaler.shift[0]) / scaler.scale[0]; };
-  const Var change = dsl::dense_parameters(model, "change", kHidden, 1)(last_state(model, cell, scaled(x)));
-  const Var forecast = scaled(select(x, 0, kWindow - 1)) + change;  // what is learnt is the way from the last value
+  // What is learnt is the way from the last value; it begins with none.
+  const dsl::Dense change = dsl::dense_parameters(model, "change", kHidden, 1, dsl::Init::zeros());
+  const Var forecast = scaled(select(x, 0, kWindow - 1)) + change(last_state(model, cell, scaled(x)));
   model.output("forecast", forecast * scaler.scale[0] + scaler.shift[0]);
   model.output("loss", dsl::mean_squared_error(forecast, scaled(y)));
   return model.finish(/*trainable=*/true);
