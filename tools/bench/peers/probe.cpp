@@ -19,13 +19,13 @@ Probe::Probe(int threads, double fastest_us)
       flags_(static_cast<size_t>(threads)),
       fastest_us_(fastest_us) {
   const int64_t out = limit::kMaxColumns * limit::lanes_of(0);
-  operands_.assign(static_cast<size_t>(threads),
-                   std::vector<float>(static_cast<size_t>(panel_size() * kPanels + kDepth + out), 0.5f));
+  for (int i = 0; i < threads; ++i)
+    operands_.emplace_back(SEQC_F32, std::vector{panel_size() * kPanels + kDepth + out});
   for (int i = 0; i < 20; ++i) slowness();
 }
 
 void Probe::work(size_t thread) {
-  float* weights = operands_[thread].data();
+  float* weights = operands_[thread].floats();
   float *row = weights + panel_size() * kPanels, *out = row + kDepth;
   for (int64_t product = 0; product < kProducts; ++product) {
     for (int64_t i = 0; i < kPanels; ++i) kernel_(weights + i * panel_size(), row, kDepth, out);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/thread_pool.h"
+#include "tools/bench/peers/engine.h"
 #include "tools/limit/kernels.h"
 
 namespace seqc::peers {
@@ -37,7 +38,7 @@ class Probe {
 
   limit::Kernel kernel_;
   runtime::ThreadPool pool_;
-  std::vector<std::vector<float>> operands_;  ///< of each thread
+  std::vector<Tensor> operands_;  ///< of each thread; where they lie in a cache line must not depend on the process
   std::vector<Flag> flags_;
   double fastest_us_;
 };
