@@ -19,6 +19,7 @@ struct Machine {
   int64_t vector_lanes = 4;  ///< f32 lanes of a vector register
   int64_t vector_registers = 16;
   bool has_fma = false;
+  bool has_scale = false;       ///< multiplies vectors by powers of two, of any size, in one instruction
   bool has_f16 = false;         ///< converts f16 in hardware
   bool has_byte_dots = false;   ///< sums four products of bytes in one instruction
   bool has_byte_pairs = false;  ///< can do that in a few: the same sums

@@ -19,7 +19,7 @@ llvm::Value* Evaluator::product_of_quotients(const ir::Op& op, const Coordinates
   const bool both = (is(a, Opcode::Sigmoid) || is(a, Opcode::Tanh)) && (is(b, Opcode::Sigmoid) || is(b, Opcode::Tanh));
   if (!both && !is(a, Opcode::Sigmoid)) std::swap(a, b);
   if (a == b || (!both && !is(a, Opcode::Sigmoid))) return nullptr;
-  VectorMath math(e_, true);
+  VectorMath math(e_, e_.machine);
   llvm::Value* numerator = nullptr;  // of what is multiplied so far; null: 1
   llvm::Value* denominator = nullptr;
   const auto multiply = [&](llvm::Value*& product, llvm::Value* factor) {

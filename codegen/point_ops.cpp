@@ -185,7 +185,7 @@ bool is_unit(const ir::Value* value) {
 }
 
 llvm::Value* unary(const Point& p) {
-  VectorMath math(p.e, p.e.machine.has_fma);
+  VectorMath math(p.e, p.e.machine);
   llvm::Value* x = p.v[0];
   switch (p.op.code()) {
     case Opcode::Neg: return p.floating() ? p.e.CreateFNeg(x) : p.e.CreateNeg(x);
@@ -233,7 +233,7 @@ llvm::Value* binary(const Point& p) {
     case Opcode::Sub: return real ? p.e.CreateFSub(a, b) : p.e.CreateSub(a, b);
     case Opcode::Mul: return real ? p.e.CreateFMul(a, b) : p.e.CreateMul(a, b);
     case Opcode::Div: return real ? p.e.CreateFDiv(a, b) : integer_divide(p, false);
-    case Opcode::Pow: return real ? VectorMath(p.e, p.e.machine.has_fma).pow(a, b) : integer_power(p);
+    case Opcode::Pow: return real ? VectorMath(p.e, p.e.machine).pow(a, b) : integer_power(p);
     case Opcode::Min: return extreme(p, false);
     case Opcode::Max: return extreme(p, true);
     case Opcode::Rem: return real ? p.e.CreateFRem(a, b) : integer_divide(p, true);

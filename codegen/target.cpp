@@ -82,6 +82,7 @@ Machine describe_machine(const llvm::TargetMachine& machine, const Target& targe
     result.vector_lanes = wide ? 16 : has("+avx2") ? 8 : 4;
     result.vector_registers = wide ? 32 : 16;
     result.has_fma = has("+fma") || has("+avx512f");
+    result.has_scale = wide;
     result.has_f16 = has("+f16c") || has("+avx512f");
     result.has_byte_dots = wide ? has("+avx512vnni") : has("+avxvnni");
     result.has_byte_pairs = true;

@@ -1,6 +1,8 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "codegen/vector_math_llvm.h"
@@ -18,13 +20,13 @@ bool is_integer(const Lanes& a) { return a.value->getType()->isIntOrIntVectorTy(
 
 }  // namespace
 
-VectorMath::VectorMath(llvm::IRBuilder<>& builder, bool has_fma)
-    : builder_(builder), has_fma_(has_fma), restores_flags_(builder) {
+VectorMath::VectorMath(llvm::IRBuilder<>& builder, const Machine& machine)
+    : builder_(builder), machine_(machine), restores_flags_(builder) {
   builder.clearFastMathFlags();
 }
 
 llvm::Value* VectorMath::apply(llvm::Value* x, Function f64, Function f32) {
-  const Lanes lanes{&builder_, has_fma_, x};
+  const Lanes lanes{&builder_, &machine_, x};
   if (lanes.is_f64()) return f64(lanes).value;
   SEQC_CHECK(x->getType()->getScalarType()->isFloatTy(), "vector math knows f32 and f64 only");
   if (f32) return f32(lanes).value;
@@ -86,7 +88,7 @@ Lanes bit(const Lanes& a, unsigned index) {
 
 Lanes fma(const Lanes& a, const Operand& b, const Operand& c) {
   const Lanes factor = b.in(a), addend = c.in(a);
-  if (!a.has_fma) return a * factor + addend;
+  if (!a.machine->has_fma) return a * factor + addend;
   return a.with(
       a.ir->CreateIntrinsic(llvm::Intrinsic::fma, {a.value->getType()}, {a.value, factor.value, addend.value}));
 }
@@ -104,6 +106,24 @@ Lanes clamp(const Lanes& x, double low, double high) {
 
 Lanes abs(const Lanes& x) { return x.with(x.ir->CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x.value)); }
 Lanes sqrt(const Lanes& x) { return x.with(x.ir->CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x.value)); }
+
+llvm::Value* scaled(const Lanes& m, const Lanes& n) {
+  using namespace llvm::Intrinsic;
+  const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(m.value->getType());
+  if (!m.machine->has_scale || !type) return nullptr;
+  ID id = not_intrinsic;
+  switch (type->getPrimitiveSizeInBits()) {
+    case 128: id = m.is_f64() ? x86_avx512_mask_scalef_pd_128 : x86_avx512_mask_scalef_ps_128; break;
+    case 256: id = m.is_f64() ? x86_avx512_mask_scalef_pd_256 : x86_avx512_mask_scalef_ps_256; break;
+    case 512: id = m.is_f64() ? x86_avx512_mask_scalef_pd_512 : x86_avx512_mask_scalef_ps_512; break;
+    default: return nullptr;
+  }
+  llvm::Type* mask = m.ir->getIntNTy(std::max(type->getNumElements(), 8U));
+  std::vector<llvm::Value*> operands = {m.value, n.value, m.value, llvm::ConstantInt::getAllOnesValue(mask)};
+  constexpr uint32_t kCurrentRounding = 4;
+  if (type->getPrimitiveSizeInBits() == 512) operands.push_back(m.ir->getInt32(kCurrentRounding));
+  return m.ir->CreateIntrinsic(id, {}, operands);
+}
 
 Lanes with_sign_of(const Lanes& magnitude, const Lanes& sign) {
   const unsigned width = sign.value->getType()->getScalarSizeInBits();
@@ -136,7 +156,7 @@ Lanes parallel_polynomial(const Lanes& x, std::initializer_list<double> coeffici
 
 Lanes saturated(const Ratio& ratio) {
   const Lanes result = ratio.numerator / ratio.denominator;
-  return result.has_fma ? result : clamp(result, -1.0, 1.0);
+  return result.machine->has_fma ? result : clamp(result, -1.0, 1.0);
 }
 
 Ratio odd_saturating(const Lanes& x, double limit, std::initializer_list<double> p, std::initializer_list<double> q) {
@@ -157,7 +177,7 @@ DoubleLanes exact_sum(const Lanes& a, const Lanes& b) {
 // The error of a product: one fused multiply-subtract, or Dekker's split of f64 factors into 26-bit halves.
 DoubleLanes exact_product(const Lanes& a, const Lanes& b) {
   const Lanes product = a * b;
-  if (a.has_fma) return {product, fma(a, b, -product)};
+  if (a.machine->has_fma) return {product, fma(a, b, -product)};
   const auto halves = [](const Lanes& v) {
     const Lanes scaled = v * 134217729.0;  // 2^27 + 1
     const Lanes high = scaled - (scaled - v);

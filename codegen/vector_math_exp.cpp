@@ -35,11 +35,12 @@ Reduced reduce_f64(const Lanes& x, int bias) {
 /// 2^n from `shifted` with the format's exponent bias in it.
 Lanes power_of_two(const Lanes& shifted) { return (shifted.bits() << (shifted.is_f64() ? 52 : 23)).from_bits(shifted); }
 
-/// m * 2^n from `shifted` with twice the exponent bias in it: two factors 2^floor(n/2), 2^ceil(n/2), so that results
-/// below the normal range are rounded once and those above it overflow.
-Lanes scale(const Lanes& m, const Lanes& shifted) {
+/// m * 2^n with twice the exponent bias in `shifted`: one instruction, or two factors 2^floor(n/2), 2^ceil(n/2), so that
+/// results below the normal range are rounded once and those above it overflow.
+Lanes scale(const Lanes& m, const Reduced& reduced) {
+  if (llvm::Value* at_once = scaled(m, reduced.n)) return m.with(at_once);
   const unsigned fraction = m.is_f64() ? 52 : 23;
-  const Lanes whole = shifted.bits(), half = whole >> 1;
+  const Lanes whole = reduced.shifted.bits(), half = whole >> 1;
   return m * (half << fraction).from_bits(m) * ((whole - half) << fraction).from_bits(m);
 }
 
@@ -57,7 +58,7 @@ Lanes exp_f32(const Lanes& x) {
   const Reduced a = reduce_f32(clamp(x, -104.0, 89.0), 2 * 127);
   const Lanes p = polynomial(a.r, {1.0, 1.0000000322574025, 0.49999994191912317, 0.16666430803692767,
                                    0.041668004788061401, 0.0083741954501290852, 0.0013843599926558746});
-  return scale(p, a.shifted);
+  return scale(p, a);
 }
 
 // 1 + e^-x. The clamp keeps 2^n within a float: at its lower end n = 128, which is infinity, and 1/inf = 0. The signs of
@@ -105,12 +106,12 @@ Lanes softplus_f64(const Lanes& x) { return select(x > 0.0, x, 0.0) + log1p_f64(
 Lanes exp_f64(const DoubleLanes& x) {
   const Reduced a = reduce_f64(clamp(x.high, -746.0, 710.0), 2 * 1023);
   const Lanes r = a.r + x.low;
-  return scale(fma(r * r, exp_tail_f64(r), r) + 1.0, a.shifted);
+  return scale(fma(r * r, exp_tail_f64(r), r) + 1.0, a);
 }
 
 Lanes exp_f64(const Lanes& x) {
   const Reduced a = reduce_f64(clamp(x, -746.0, 710.0), 2 * 1023);
-  return scale(fma(a.r * a.r, exp_tail_f64(a.r), a.r) + 1.0, a.shifted);
+  return scale(fma(a.r * a.r, exp_tail_f64(a.r), a.r) + 1.0, a);
 }
 
 // 2^n (e^r - 1) + (2^n - 1), with 2^n replaced by 2^(n+exponent).
@@ -125,7 +126,7 @@ llvm::Value* VectorMath::exp(llvm::Value* x) { return apply(x, exp_f64, exp_f32)
 llvm::Value* VectorMath::expm1(llvm::Value* x) { return apply(x, expm1_f64, expm1_f32); }
 llvm::Value* VectorMath::sigmoid(llvm::Value* x) { return apply(x, sigmoid_f64, sigmoid_f32); }
 llvm::Value* VectorMath::sigmoid_denominator(llvm::Value* x) {
-  return sigmoid_denominator_f32({&builder_, has_fma_, x}).value;
+  return sigmoid_denominator_f32({&builder_, &machine_, x}).value;
 }
 llvm::Value* VectorMath::softplus(llvm::Value* x) { return apply(x, softplus_f64, softplus_f32); }
 

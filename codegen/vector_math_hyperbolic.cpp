@@ -65,7 +65,7 @@ Lanes atanh_f64(const Lanes& x) {
 
 llvm::Value* VectorMath::tanh(llvm::Value* x) { return apply(x, tanh_f64, tanh_f32); }
 VectorMath::Quotient VectorMath::tanh_quotient(llvm::Value* x) {
-  const auto [numerator, denominator] = tanh_ratio_f32({&builder_, has_fma_, x});
+  const auto [numerator, denominator] = tanh_ratio_f32({&builder_, &machine_, x});
   return {numerator.value, denominator.value};
 }
 llvm::Value* VectorMath::sinh(llvm::Value* x) { return apply(x, sinh_f64); }

@@ -1,10 +1,10 @@
 /// Elementary functions on vector lanes, emitted as straight-line LLVM IR without calls, branches or tables.
 #pragma once
 
-#include <llvm/IR/IRBuilder.h>
-
 #include <cstdint>
 #include <initializer_list>
+
+#include "codegen/emit_llvm.h"
 
 namespace seqc::codegen {
 
@@ -13,10 +13,11 @@ struct Lanes;
 /// Emits elementary functions at the insertion point of `builder`.
 ///
 /// Operands are f32 or f64: scalars, or fixed vectors of any width; the result has the operand's type. A lane's bits
-/// depend on that lane's input and on `has_fma` alone: every width gives the same bits, scalars included. No
+/// depend on that lane's input and on the machine's `has_fma` alone: every width gives the same bits, scalars included. No
 /// instruction carries fast-math flags (a VectorMath clears the builder's defaults while it lives), none becomes a
 /// library call. With `has_fma` the target must fuse (AVX2+FMA, AVX-512, NEON); without it a product is rounded before
-/// it is added, which suits plain SSE2 and gives other last bits.
+/// it is added, which suits plain SSE2 and gives other last bits. With `has_scale` multiplications by 2^n are one
+/// instruction, with the same bits.
 ///
 /// Errors are in units in the last place (ulp) of the exact result, the larger one of fused and unfused where one
 /// number stands. For f32, exp, expm1, log, log1p, tanh, sigmoid, softplus and erf are measured over all 2^32 inputs; the others are evaluated
@@ -30,7 +31,8 @@ class VectorMath {
   struct Quotient {
     llvm::Value *numerator, *denominator;
   };
-  VectorMath(llvm::IRBuilder<>& builder, bool has_fma);
+  /// `machine` must outlive it.
+  VectorMath(llvm::IRBuilder<>& builder, const Machine& machine);
 
   /// e^x. f32 1.1 (unfused 1.4), f64 1.0. exp(-inf) = 0, exp(+-0) = 1, inf exactly where the rounded result overflows.
   llvm::Value* exp(llvm::Value* x);
@@ -91,7 +93,7 @@ class VectorMath {
   llvm::Value* apply(llvm::Value* x, Function f64, Function f32 = nullptr);
 
   llvm::IRBuilder<>& builder_;
-  bool has_fma_;
+  const Machine& machine_;
   llvm::IRBuilderBase::FastMathFlagGuard restores_flags_;
 };
 
@@ -101,10 +103,10 @@ class VectorMath {
 /// append instructions to `ir`; a plain number stands for its splat in the type of the other operand.
 struct Lanes {
   llvm::IRBuilder<>* ir;
-  bool has_fma;
+  const Machine* machine;
   llvm::Value* value;
 
-  Lanes with(llvm::Value* v) const { return {ir, has_fma, v}; }
+  Lanes with(llvm::Value* v) const { return {ir, machine, v}; }
   bool is_f64() const { return value->getType()->getScalarType()->isDoubleTy(); }
   Lanes splat(double number) const;              ///< `number` in every lane, rounded to this floating point type
   Lanes splat_bits(std::uint64_t bits) const;    ///< the same integer in every lane, as wide as these lanes
@@ -149,6 +151,8 @@ Lanes select(const Lanes& mask, const Lanes& a, const Operand& b);
 Lanes clamp(const Lanes& x, double low, double high);  ///< NaN stays NaN
 Lanes abs(const Lanes& x);
 Lanes sqrt(const Lanes& x);
+/// m * 2^n for whole n, rounded once, by one instruction; null where the machine has none for so many lanes.
+llvm::Value* scaled(const Lanes& m, const Lanes& n);
 Lanes with_sign_of(const Lanes& magnitude, const Lanes& sign);  ///< magnitude must not be negative
 
 /// c0 + c1 x + c2 x^2 + ... by Horner's rule, coefficients in rising order.

@@ -67,7 +67,7 @@ Lanes with_special_cases(const Lanes& power, const Lanes& x, const Lanes& y) {
 }  // namespace
 
 llvm::Value* VectorMath::pow(llvm::Value* x, llvm::Value* y) {
-  const Lanes base{&builder_, has_fma_, x}, exponent{&builder_, has_fma_, y};
+  const Lanes base{&builder_, &machine_, x}, exponent{&builder_, &machine_, y};
   if (base.is_f64()) return with_special_cases(positive_power_f64(abs(base), exponent), base, exponent).value;
   llvm::Type* f64 = builder_.getDoubleTy();
   const Lanes b = base.converted_to(f64), e = exponent.converted_to(f64);

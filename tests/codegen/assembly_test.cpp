@@ -92,3 +92,11 @@ TEST_CASE("assembly: products of recurrent layers spill nothing") {
         }
       }
 }
+
+TEST_CASE("assembly: exp multiplies by its power of two at once where the processor can") {
+  test::ModelBuilder model(14);
+  model.input("X", DType::f32, {67}).output("Y", DType::f32, {67});
+  model.node("Exp", {"X"}, {"Y"});
+  CHECK(assembly(model.bytes(), "x86-64-v4").find("vscalefps") != std::string::npos);
+  CHECK(assembly(model.bytes(), "x86-64-v3").find("vscalefps") == std::string::npos);
+}

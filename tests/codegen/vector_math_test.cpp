@@ -28,6 +28,7 @@
 
 namespace {
 
+using seqc::codegen::Machine;
 using seqc::codegen::VectorMath;
 using Unary = llvm::Value* (VectorMath::*)(llvm::Value*);
 template <typename T>
@@ -37,7 +38,7 @@ using Kernel = void (*)(const T* x, const T* y, T* out, std::int64_t n);
 
 /// Appends `void name(x, y, out, n)`, which applies `body` to `width` lanes at a time; n is a multiple of the width.
 template <typename T, typename Body>
-void add_kernel(llvm::Module& module, const std::string& name, unsigned width, bool has_fma, Body body) {
+void add_kernel(llvm::Module& module, const std::string& name, unsigned width, const Machine& machine, Body body) {
   llvm::IRBuilder<> b(module.getContext());
   llvm::Type* lane = sizeof(T) == 4 ? b.getFloatTy() : b.getDoubleTy();
   llvm::Type* vector = width == 1 ? lane : llvm::FixedVectorType::get(lane, width);
@@ -57,7 +58,7 @@ void add_kernel(llvm::Module& module, const std::string& name, unsigned width, b
   b.setFastMathFlags(llvm::FastMathFlags::getFast());  // must leave no trace
   llvm::Value* result = nullptr;
   {
-    VectorMath math(b, has_fma);
+    VectorMath math(b, machine);
     result = body(math, load(0), load(1));
   }
   b.clearFastMathFlags();
@@ -73,21 +74,27 @@ void add_kernel(llvm::Module& module, const std::string& name, unsigned width, b
     if (llvm::isa<llvm::FPMathOperator>(instruction)) REQUIRE(instruction.getFastMathFlags().none());
 }
 
-bool host_fuses() {
-  const auto features = llvm::sys::getHostCPUFeatures();
-  return llvm::Triple(llvm::sys::getProcessTriple()).isX86() ? features.lookup("fma") : true;
+bool is_x86() { return llvm::Triple(llvm::sys::getProcessTriple()).isX86(); }
+bool host_fuses() { return !is_x86() || llvm::sys::getHostCPUFeatures().lookup("fma"); }
+
+/// This one, or one that is as old as can be.
+Machine machine(bool fused) {
+  Machine result;
+  result.has_fma = fused;
+  result.has_scale = fused && is_x86() && llvm::sys::getHostCPUFeatures().lookup("avx512vl");
+  return result;
 }
 
 template <typename T>
 class Jit {
  public:
   template <typename Body>
-  Jit(unsigned width, bool has_fma, Body body) {
+  Jit(unsigned width, bool fused, Body body) {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     auto context = std::make_unique<llvm::LLVMContext>();
     auto module = std::make_unique<llvm::Module>("vector_math", *context);
-    add_kernel<T>(*module, "kernel", width, has_fma, body);
+    add_kernel<T>(*module, "kernel", width, machine(fused), body);
     jit_ = llvm::cantFail(llvm::orc::LLJITBuilder().create());
     module->setDataLayout(jit_->getDataLayout());
     llvm::cantFail(jit_->addIRModule({std::move(module), std::move(context)}));
@@ -100,8 +107,8 @@ class Jit {
 };
 
 template <typename T>
-Jit<T> jit(Unary f, unsigned width, bool has_fma) {
-  return Jit<T>(width, has_fma, [f](VectorMath& m, llvm::Value* x, llvm::Value*) { return (m.*f)(x); });
+Jit<T> jit(Unary f, unsigned width, bool fused) {
+  return Jit<T>(width, fused, [f](VectorMath& m, llvm::Value* x, llvm::Value*) { return (m.*f)(x); });
 }
 
 /// |got - want| in units of the last place of `want`, 1/2 where `got` is `want` correctly rounded; infinity stands for
@@ -426,12 +433,12 @@ TEST_CASE("vector math: plain x86-64 needs no library") {
   for (unsigned width : {1U, 8U}) {
     for (const Row& row : kRows) {
       const auto body = [&](VectorMath& m, llvm::Value* x, llvm::Value*) { return (m.*row.emit)(x); };
-      add_kernel<float>(module, std::string(row.name) + "_f32", width, false, body);
-      add_kernel<double>(module, std::string(row.name) + "_f64", width, false, body);
+      add_kernel<float>(module, std::string(row.name) + "_f32", width, Machine(), body);
+      add_kernel<double>(module, std::string(row.name) + "_f64", width, Machine(), body);
     }
     const auto body = [](VectorMath& m, llvm::Value* x, llvm::Value* y) { return m.pow(x, y); };
-    add_kernel<float>(module, "pow_f32", width, false, body);
-    add_kernel<double>(module, "pow_f64", width, false, body);
+    add_kernel<float>(module, "pow_f32", width, Machine(), body);
+    add_kernel<double>(module, "pow_f64", width, Machine(), body);
   }
   const std::string triple = "x86_64-unknown-linux-gnu";
   std::string error;
