@@ -6,7 +6,7 @@
     tools/examples/pytorch.py cells -- --full --only adding-100        # options of the program: models with the same data
 
 The program runs first (--run: in a folder where it may have been trained already) and hands its data over with --save-data.
-Seconds per epoch are those of the training batches alone; `processor` seconds, of all threads, depend less on what else the
+Seconds per epoch are those of the training batches alone: with one thread the processor's, which depend less on what else the
 machine does. --times measures nothing else: both train by turns, of every set with its first batches, and what the fastest
 epoch of each took is told for all batches. PyTorch is Debian's (python3-torch, libopenblas0-openmp); the models are those of
 pytorch_models.py.
@@ -161,6 +161,11 @@ def parts_of(args, figures):
             yield name.replace(":", " "), what if args.data else {**what, **what.get("built_in", {})}, ours
 
 
+def seconds_of(args):
+    """The figure that tells how long an epoch takes: of several threads, processor seconds would count waiting, too."""
+    return "seconds per epoch" if args.threads > 1 else "processor seconds per epoch"
+
+
 def compare(args, folder):
     """Trains both, as long as the program says."""
     anew = any(what.get("anew") for name, what in PROGRAMS.items() if name.split(":")[0] == args.program)
@@ -173,13 +178,13 @@ def compare(args, folder):
         print(json.dumps({"program": name, "seed": args.seed, "threads": args.threads, "ours": ours, "PyTorch": theirs}))
         judged = "test accuracy" if "test accuracy" in ours else "test loss"
         cells = [f"{100 * f[judged]:.2f} %" if "accuracy" in judged else f"{f[judged]:.4g}" for f in (ours, theirs)]
-        seconds = [f["processor seconds per epoch"] for f in (ours, theirs)]
+        seconds = [f[seconds_of(args)] for f in (ours, theirs)]
         print(f"| {name} | {int(ours['epochs'])} | {cells[0]} | {cells[1]} | {seconds[0]:.3g} | {seconds[1]:.3g} | "
               f"{seconds[1] / seconds[0]:.2f} |", flush=True)
 
 
 def measure(args, folder):
-    """Processor seconds of an epoch's training batches, both by turns."""
+    """Seconds of an epoch's training batches, both by turns."""
     args.epochs = args.epochs or 1
     extra = ["--batches", str(args.batches)] if args.batches else []
     seconds, trainings, whole = {}, {}, {}
@@ -191,8 +196,8 @@ def measure(args, folder):
                     trainings[name] = Training(program, archive, 1, args.seed)
                 whole[name] = len(trainings[name].data["train"].batches)
             done = min(args.batches or whole[name], whole[name])
-            seconds.setdefault(name, []).append(
-                [ours["processor seconds per epoch"] / done * whole[name], trainings[name].epoch(args.batches)[1] * whole[name]])
+            theirs = trainings[name].epoch(args.batches)[0 if args.threads > 1 else 1]
+            seconds.setdefault(name, []).append([ours[seconds_of(args)] / done * whole[name], theirs * whole[name]])
     for name, turns in seconds.items():
         ours, theirs = (min(turn[k] for turn in turns) for k in (0, 1))
         print(f"| {name} | {whole[name]} | {ours:.3g} | {theirs:.3g} | {theirs / ours:.2f} |", flush=True)
