@@ -107,7 +107,7 @@ Lanes clamp(const Lanes& x, double low, double high) {
 Lanes abs(const Lanes& x) { return x.with(x.ir->CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x.value)); }
 Lanes sqrt(const Lanes& x) { return x.with(x.ir->CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x.value)); }
 
-llvm::Value* scaled(const Lanes& m, const Lanes& n) {
+llvm::Value* scale_at_once(const Lanes& m, const Lanes& n) {
   using namespace llvm::Intrinsic;
   const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(m.value->getType());
   if (!m.machine->has_scale || !type) return nullptr;

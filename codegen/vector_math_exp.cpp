@@ -35,10 +35,10 @@ Reduced reduce_f64(const Lanes& x, int bias) {
 /// 2^n from `shifted` with the format's exponent bias in it.
 Lanes power_of_two(const Lanes& shifted) { return (shifted.bits() << (shifted.is_f64() ? 52 : 23)).from_bits(shifted); }
 
-/// m * 2^n with twice the exponent bias in `shifted`: one instruction, or two factors 2^floor(n/2), 2^ceil(n/2), so that
-/// results below the normal range are rounded once and those above it overflow.
+/// m * 2^n, rounded once below the normal range and infinite above it: by one instruction, or by two factors 2^floor(n/2),
+/// 2^ceil(n/2) from `shifted` with twice the exponent bias in it.
 Lanes scale(const Lanes& m, const Reduced& reduced) {
-  if (llvm::Value* at_once = scaled(m, reduced.n)) return m.with(at_once);
+  if (llvm::Value* result = scale_at_once(m, reduced.n)) return m.with(result);
   const unsigned fraction = m.is_f64() ? 52 : 23;
   const Lanes whole = reduced.shifted.bits(), half = whole >> 1;
   return m * (half << fraction).from_bits(m) * ((whole - half) << fraction).from_bits(m);

@@ -152,7 +152,7 @@ Lanes clamp(const Lanes& x, double low, double high);  ///< NaN stays NaN
 Lanes abs(const Lanes& x);
 Lanes sqrt(const Lanes& x);
 /// m * 2^n for whole n, rounded once, by one instruction; null where the machine has none for so many lanes.
-llvm::Value* scaled(const Lanes& m, const Lanes& n);
+llvm::Value* scale_at_once(const Lanes& m, const Lanes& n);
 Lanes with_sign_of(const Lanes& magnitude, const Lanes& sign);  ///< magnitude must not be negative
 
 /// c0 + c1 x + c2 x^2 + ... by Horner's rule, coefficients in rising order.

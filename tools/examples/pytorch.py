@@ -27,6 +27,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "
 import apart
 from pytorch_models import PROGRAMS
 
+SECONDS = ("seconds per epoch", "processor seconds per epoch")  # figures of the programs, and of PyTorch here
+
 
 class Data:
     """The batches of one set, each a dictionary of tensors."""
@@ -98,7 +100,7 @@ class Training:
             self.optimizer, lambda step: program["schedule"](step, steps) if "schedule" in program else 1.0)
 
     def epoch(self, count=None):
-        """Trains, with so many batches of the epoch; seconds and processor seconds for each."""
+        """Trains, with so many batches of the epoch; SECONDS for each."""
         self.model.train()
         self.model.start()
         batches = self.train[self.trained % len(self.train)].epoch(self.program)[:count]
@@ -135,8 +137,7 @@ class Training:
         if best:
             self.model.load_state_dict(best[1])
         figures = {"test " + name: value for name, value in evaluate(self.model, self.data["test"]).items()}
-        wall, processor = numpy.median(seconds, 0)
-        return {"epochs": epoch, **figures, "seconds per epoch": wall, "processor seconds per epoch": processor}
+        return {"epochs": epoch, **figures, **dict(zip(SECONDS, numpy.median(seconds, 0)))}
 
 
 def run_ours(args, out, archive=None, extra=()):
@@ -161,9 +162,9 @@ def parts_of(args, figures):
             yield name.replace(":", " "), what if args.data else {**what, **what.get("built_in", {})}, ours
 
 
-def seconds_of(args):
-    """The figure that tells how long an epoch takes: of several threads, processor seconds would count waiting, too."""
-    return "seconds per epoch" if args.threads > 1 else "processor seconds per epoch"
+def which_seconds(args):
+    """Which of SECONDS tell how long an epoch takes: of several threads, those of the processor would count waiting, too."""
+    return 0 if args.threads > 1 else 1
 
 
 def compare(args, folder):
@@ -178,14 +179,14 @@ def compare(args, folder):
         print(json.dumps({"program": name, "seed": args.seed, "threads": args.threads, "ours": ours, "PyTorch": theirs}))
         judged = "test accuracy" if "test accuracy" in ours else "test loss"
         cells = [f"{100 * f[judged]:.2f} %" if "accuracy" in judged else f"{f[judged]:.4g}" for f in (ours, theirs)]
-        seconds = [f[seconds_of(args)] for f in (ours, theirs)]
+        seconds = [f[SECONDS[which_seconds(args)]] for f in (ours, theirs)]
         print(f"| {name} | {int(ours['epochs'])} | {cells[0]} | {cells[1]} | {seconds[0]:.3g} | {seconds[1]:.3g} | "
               f"{seconds[1] / seconds[0]:.2f} |", flush=True)
 
 
 def measure(args, folder):
     """Seconds of an epoch's training batches, both by turns."""
-    args.epochs = args.epochs or 1
+    args.epochs, which = args.epochs or 1, which_seconds(args)
     extra = ["--batches", str(args.batches)] if args.batches else []
     seconds, trainings, whole = {}, {}, {}
     for turn in range(args.rounds):
@@ -196,8 +197,8 @@ def measure(args, folder):
                     trainings[name] = Training(program, archive, 1, args.seed)
                 whole[name] = len(trainings[name].data["train"].batches)
             done = min(args.batches or whole[name], whole[name])
-            theirs = trainings[name].epoch(args.batches)[0 if args.threads > 1 else 1]
-            seconds.setdefault(name, []).append([ours[seconds_of(args)] / done * whole[name], theirs * whole[name]])
+            theirs = trainings[name].epoch(args.batches)[which]
+            seconds.setdefault(name, []).append([ours[SECONDS[which]] / done * whole[name], theirs * whole[name]])
     for name, turns in seconds.items():
         ours, theirs = (min(turn[k] for turn in turns) for k in (0, 1))
         print(f"| {name} | {whole[name]} | {ours:.3g} | {theirs:.3g} | {theirs / ours:.2f} |", flush=True)
