@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ class ContractKernel {
 
   void emit() {
     plan_loops();
+    begin_beside();
     find_mask();
     plan_far_lines();
     if (f_.loops) *f_.loops = loops_text();
@@ -96,7 +98,22 @@ class ContractKernel {
   bool waits_in_product() const;
   Emitter::Carried add_as_they_come(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
                                     llvm::Value* block, Emitter::Carried sums);
-  void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare);
+  /// A part of the depth of a tile of deferred rows.
+  struct Piece {
+    llvm::Value *block, *first_register, *begin, *end, *is_last;  // i64, ..., i1
+    Emitter::Carried sums;                                        // of the pieces before
+  };
+  void begin_beside();
+  void plan_deferred_loops();
+  int64_t deferred_tiles() const { return static_cast<int64_t>(registers_of(chains_[0])) / deferred_width(); }
+  int64_t deferred_width() const;
+  Piece piece(llvm::Value* number, llvm::Value* first_block, int64_t pieces, llvm::Value* memory);
+  std::pair<TileFrame, Contraction> piece_tile(const Piece& piece);
+  void end_piece(const Piece& piece, const Emitter::Carried& sums, llvm::Value* memory);
+  OtherSums sums_beside(llvm::Value* part, llvm::Value* parts);
+  int64_t blocks() const { return ir::ceildiv(domain_[columns_], Dim(block_)).constant(); }
+  void write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare,
+             const ir::Value* of_sum = nullptr);
   llvm::Value* row_number(const Rows& rows, llvm::Value* at);
   bool ragged() const;
   llvm::Value* column_mask(llvm::Value* first);
@@ -121,9 +138,14 @@ class ContractKernel {
   std::vector<std::pair<int, Dim>> outer_;  // loops around the tiles: variable and size
   int row_ = -1;                            // the variable of the tile's rows; -1: one row
   Dim row_count_ = 1;
+  int64_t fewest_rows_ = 0;          // where a call says how many of them it makes
   FarLines next_step_, results_;     // to be asked for in the inner loop
   const ir::Value* mask_ = nullptr;  // false for rows whose products nobody needs
   std::vector<llvm::Value*> variables_;
+  std::unique_ptr<ContractKernel> beside_;                  // the product of which rows are made besides
+  int64_t pieces_ = 0;                                      // of a tile of them
+  llvm::Value *first_block_ = nullptr, *visits_ = nullptr;  // i64: of this thread: its first block, how many there are
+  llvm::Value* visit_ = nullptr;                            // i64: and how many of them it has done
 };
 
 }  // namespace seqc::codegen

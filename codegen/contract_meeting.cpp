@@ -27,8 +27,14 @@ Emitter::Carried ContractKernel::add_as_they_come(const TileFrame& tile, const C
     of_other.thread = other;
     llvm::Value* end = e_.mul(thread_share(of_other, blocks, 1).second, e_.i64(meeting.block));
     end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, e_.i64(meeting.columns));
+    TileFrame part = tile;
+    OtherSums others;
+    if (tile.others) {
+      others = sums_beside(other, f_.threads);
+      part.others = &others;
+    }
     auto added =
-        add_products(tile, c, rows, block, {carried.back(), end, nullptr, grain}, {carried.begin(), carried.end() - 1});
+        add_products(part, c, rows, block, {carried.back(), end, nullptr, grain}, {carried.begin(), carried.end() - 1});
     added.push_back(end);
     return added;
   });

@@ -79,8 +79,7 @@ class Products {
         whole = e_.i64(c_.depth.constant() / at_once * at_once);
       else if (depth.grain % at_once != 0)
         whole = e_.CreateSub(end, e_.CreateURem(e_.CreateSub(end, begin), e_.i64(at_once)));
-      sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
-        auto next = carried;
+      const auto pass = [&](llvm::Value* k, Emitter::Carried& next) {
         if (depth.ahead && at_once > 1) prefetch_weights(depth, e_.CreateSub(k, begin), at_once);
         if (tile_.each_pass && steps == unroll && c_.depth.is_constant())
           tile_.each_pass(e_.CreateUDiv(k, e_.i64(at_once)), c_.depth.constant() / at_once);
@@ -90,6 +89,11 @@ class Products {
           llvm::Value* in_group = aligned ? e_.i64(u * wide % c_.group()) : e_.CreateURem(at, e_.i64(c_.group()));
           step(at, in_group, wide > 1, next);
         }
+      };
+      if (tile_.others && steps == unroll) begin = add_others(begin, whole, at_once, pass, !all, sums);
+      sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
+        auto next = carried;
+        pass(k, next);
         return next;
       });
       begin = whole;
@@ -100,7 +104,58 @@ class Products {
     return sums;
   }
 
+  void add_one(llvm::Value* block, llvm::Value* k, Emitter::Carried& sums) {
+    panel_ = panel(block);
+    step(k, e_.i64(0), false, sums);
+  }
+
  private:
+  /// The first passes through a loop from `begin` to `end`, of `at_once` k each, together with terms of the other sums; the
+  /// k behind them.
+  llvm::Value* add_others(llvm::Value* begin, llvm::Value* end, int64_t at_once,
+                          const std::function<void(llvm::Value* k, Emitter::Carried& sums)>& pass, bool depth_in_parts,
+                          Emitter::Carried& sums) {
+    const OtherSums& others = *tile_.others;
+    const int64_t passes = std::max<int64_t>(1, c_.depth.is_constant() ? c_.depth.constant() / at_once : 1);
+    const int64_t each = (others.most + passes - 1) / passes;
+    const auto own = static_cast<ptrdiff_t>(sums.size());
+    sums.push_back(begin);
+    llvm::Value* once = e_.CreateZExt(others.wanted, e_.getInt64Ty());
+    sums = e_.loop(e_.i64(0), once, 1, std::move(sums), [&](llvm::Value*, const Emitter::Carried& before) {
+      OtherSums::Terms terms = others.begin();
+      llvm::Value* count = e_.CreateUDiv(e_.CreateSub(terms.end, terms.begin), e_.i64(each));
+      llvm::Value* fitting = e_.CreateUDiv(e_.CreateSub(end, begin), e_.i64(at_once));
+      count = e_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, count, fitting);
+      Emitter::Carried all(before.begin(), before.begin() + own);
+      all.insert(all.end(), terms.sums.begin(), terms.sums.end());
+      all.push_back(terms.begin);
+      llvm::Value* k_behind = e_.add(begin, e_.mul(count, e_.i64(at_once)));
+      all = e_.loop(begin, k_behind, at_once, std::move(all), [&](llvm::Value* k, const Emitter::Carried& carried) {
+        Emitter::Carried next(carried.begin(), carried.begin() + own);
+        Emitter::Carried other(carried.begin() + own, carried.end() - 1);
+        pass(k, next);
+        for (int64_t i = 0; i < each; ++i) others.add_term(e_.add(carried.back(), e_.i64(i)), other);
+        next.insert(next.end(), other.begin(), other.end());
+        next.push_back(e_.add(carried.back(), e_.i64(each)));
+        return next;
+      });
+      const auto add_one = [&](llvm::Value* k, const Emitter::Carried& carried) {
+        auto next = carried;
+        others.add_term(k, next);
+        return next;
+      };
+      Emitter::Carried complete(all.begin() + own, all.end() - 1);
+      const bool all_fit = others.grain % each == 0 && !depth_in_parts;
+      others.end(all_fit ? complete : e_.loop(all.back(), terms.end, 1, complete, add_one));
+      all.resize(static_cast<size_t>(own));
+      all.push_back(k_behind);
+      return all;
+    });
+    llvm::Value* k_behind = sums.back();
+    sums.pop_back();
+    return k_behind;
+  }
+
   /// What weights are multiplied with: a row of a left-hand side.
   struct Factor {
     llvm::Value* row;
@@ -114,6 +169,7 @@ class Products {
       if (tile_.variables[v] && !(c_.weights.strides[v] == Dim(0)))
         start = e_.add(start, e_.mul(tile_.variables[v], f_.dim(c_.weights.strides[v])));
     start = e_.add(start, e_.mul(block, f_.dim(c_.block_step)));
+    if (tile_.first_register) start = e_.add(start, e_.mul(tile_.first_register, e_.i64(tile_.lanes)));
     return e_.element_address(f_.pointers.at(c_.weights.buffer), c_.stored(), start);
   }
 
@@ -200,6 +256,11 @@ class Products {
 Emitter::Carried add_products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
                               llvm::Value* block, const Depth& depth, Emitter::Carried sums) {
   return Products(tile, c, rows).add(block, depth, std::move(sums));
+}
+
+void add_term(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block,
+              llvm::Value* k, Emitter::Carried& sums) {
+  Products(tile, c, rows).add_one(block, k, sums);
 }
 
 }  // namespace seqc::codegen

@@ -41,6 +41,21 @@ Contraction read_contraction(const ir::Op& op, const ir::Block& kernel);
 /// Whether both have the same weights and multiply them alike.
 bool share_weights(const Contraction& a, const Contraction& b);
 
+/// Sums that have nothing to do with the products in whose loop they grow: while those wait for their weights, the
+/// multipliers are free.
+struct OtherSums {
+  struct Terms {
+    llvm::Value *begin, *end;  ///< i64
+    Emitter::Carried sums;     ///< so far
+  };
+  llvm::Value* wanted;           ///< i1: whether there are any
+  int64_t most;                  ///< how many terms there are at most while all products are summed
+  int64_t grain;                 ///< of which their number is a multiple
+  std::function<Terms()> begin;  ///< emits what comes before
+  std::function<void(llvm::Value* k, Emitter::Carried& sums)> add_term;
+  std::function<void(const Emitter::Carried& sums)> end;  ///< takes the sums with all terms
+};
+
 /// Where the sums of a kernel stand: its loops around the rows and blocks, and the shape of a block in registers.
 struct TileFrame {
   Frame& f;
@@ -50,6 +65,8 @@ struct TileFrame {
   int64_t lanes, vectors;                      ///< registers of `lanes` columns, `vectors` a block and gate
   /// Called in each pass through the loop over k, with its number and how many there are; null: nothing.
   std::function<void(llvm::Value* pass, int64_t passes)> each_pass = {};
+  llvm::Value* first_register = nullptr;  ///< i64: the first of a line of weights; null: 0
+  const OtherSums* others = nullptr;      ///< sums that grow in the same loop
 };
 
 /// The part [begin, end) of the summed elements; all of them, where `end` is null.
@@ -64,5 +81,8 @@ struct Depth {
 /// `depth.begin` is a multiple of 8 groups.
 Emitter::Carried add_products(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows,
                               llvm::Value* block, const Depth& depth, Emitter::Carried sums);
+/// Adds those of one `k`.
+void add_term(const TileFrame& tile, const Contraction& c, const std::vector<llvm::Value*>& rows, llvm::Value* block,
+              llvm::Value* k, Emitter::Carried& sums);
 
 }  // namespace seqc::codegen

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "codegen/contract_kernel_llvm.h"
+#include "codegen/deferred.h"
 #include "ir/error.h"
 
 namespace seqc::codegen {
@@ -188,6 +189,11 @@ Emitter::Carried ContractKernel::accumulate(const Chain& chain, const std::vecto
     TileFrame tile = tile_frame();
     if (&chain == &chains_.back() && &c == &*longest) tile.each_pass = asking(rows, block);
     const bool waits = waits_in_product() && &c == &chains_.front().front();
+    OtherSums others;
+    if (beside_ && &chain == &chains_.back() && &c == &*longest) {
+      others = sums_beside(e_.i64(0), e_.i64(1));
+      tile.others = &others;
+    }
     sums = waits ? add_as_they_come(tile, c, rows, block, std::move(sums))
                  : add_products(tile, c, rows, block, {}, std::move(sums));
   }
@@ -198,8 +204,9 @@ llvm::Type* ContractKernel::register_of(const Chain& chain) const {
   return vector_of(register_type(e_.getContext(), chain.back().type()), lanes_);
 }
 
-/// Writes the results for the lanes that begin at column `first` of `row`.
-void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare) {
+/// Writes the results for the lanes that begin at column `first` of `row`: all, or those that are computed from one sum.
+void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::function<void(Evaluator&)>& prepare,
+                           const ir::Value* of_sum) {
   const Coordinates identity = identity_coordinates(domain_.size());
   const auto masked_write = [&](llvm::Value* lanes_left) {
     LoopPoint point{variables_, columns_, lanes_, lanes_left};
@@ -209,7 +216,8 @@ void ContractKernel::write(llvm::Value* row, llvm::Value* first, const std::func
     Evaluator evaluate(f_, point);
     prepare(evaluate);
     for (size_t i = 0; i < outputs_.size(); ++i)
-      evaluate.store(evaluate.value(f_.yielded()[i], identity), f_.kernel.result(i), outputs_[i]);
+      if (!of_sum || only_sum(f_.yielded()[i], *of_sum->op()) == of_sum)
+        evaluate.store(evaluate.value(f_.yielded()[i], identity), f_.kernel.result(i), outputs_[i]);
   };
   if (lanes_ == 1 && ragged()) {
     llvm::Value* left = e_.CreateSub(f_.dim(domain_[columns_]), first);

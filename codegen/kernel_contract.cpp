@@ -4,6 +4,7 @@
 
 #include "codegen/barrier_llvm.h"
 #include "codegen/contract_kernel_llvm.h"
+#include "codegen/deferred.h"
 #include "ir/error.h"
 
 namespace seqc::codegen {
@@ -68,9 +69,12 @@ void ContractKernel::plan_loops() {
     size = Dim(1);
   }
   if (outer_.empty()) return;
-  // The largest loop gives the rows of the tile, unless it chooses the weights (a batch dim).
+  const auto is_one = [](const auto& loop) { return loop.second == Dim(1); };
+  const bool all_one = std::all_of(outer_.begin(), outer_.end(), is_one);
+  // The innermost loop gives the rows of the tile, unless it chooses the weights (a batch dim).
   for (size_t i = outer_.size(); i-- > 0;) {
     const auto is_batch = [&](const Contraction& c) { return !(c.weights.strides[outer_[i].first] == Dim(0)); };
+    if (is_one(outer_[i]) && !all_one) continue;
     if (std::any_of(chains_.begin(), chains_.end(),
                     [&](const Chain& chain) { return std::any_of(chain.begin(), chain.end(), is_batch); }))
       continue;
@@ -79,6 +83,10 @@ void ContractKernel::plan_loops() {
     outer_.erase(outer_.begin() + static_cast<ptrdiff_t>(i));
     break;
   }
+  if (!f_.rows) return;
+  fewest_rows_ = row_count_.is_constant() ? std::min(row_count_.constant(), kDeferredRows) : 0;
+  row_count_ = Dim::symbol("rows of this call");
+  f_.symbols["rows of this call"] = f_.rows;
 }
 
 void ContractKernel::row_loops(size_t depth) {
@@ -182,6 +190,9 @@ void ContractKernel::blocks(const Rows& rows, const Rows& all) {
   llvm::Value* mirror = e_.CreateSub(e_.add(all.begin, all.end), e_.i64(1));
   e_.loop(all.begin, all.end, 1, [&](llvm::Value* i) {
     llvm::Value* block = e_.CreateSelect(backwards, e_.CreateSub(mirror, i), i);
+    visit_ = e_.CreateSub(i, all.begin);
+    visits_ = e_.CreateSub(all.end, all.begin);
+    first_block_ = all.begin;
     live_rows(live, block);
     if (!mask_) return;
     e_.loop(masked.begin, masked.end, 1, [&](llvm::Value* at) { masked_row(row_number(masked, at), block); });
@@ -242,6 +253,13 @@ void ContractKernel::row_tiles(const Rows& rows, const std::function<void(llvm::
     e_.loop(rows.begin, rows.end, 1, [&](llvm::Value* at) { body(at, 1); });
     return;
   }
+  if (fewest_rows_ >= most && !rows.list) {  // the last tile may cover rows of the one before
+    e_.loop(rows.begin, rows.end, most, [&](llvm::Value* at) {
+      llvm::Value* last = e_.CreateSub(rows.end, e_.i64(most));
+      body(e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, last), most);
+    });
+    return;
+  }
   llvm::Value* rest = e_.CreateSub(rows.end, e_.CreateURem(e_.CreateSub(rows.end, rows.begin), e_.i64(most)));
   e_.loop(rows.begin, rest, most, [&](llvm::Value* at) { body(at, most); });
   std::vector<int64_t> sizes;
@@ -298,7 +316,7 @@ std::string ContractKernel::loops_text() const {
     text += fmt::format(
         ", {} rows; threads share the blocks, or the rows where each has {} of them and the blocks do not go "
         "round",
-        row_count_.str(), 2 * tile_rows());
+        f_.rows ? "the" : row_count_.str(), 2 * tile_rows());
   else
     text += "; threads share the blocks";
   if (waits_in_product()) text += "; begins before all threads have left the kernel before";

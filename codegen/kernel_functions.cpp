@@ -58,41 +58,88 @@ llvm::Function* KernelFunctions::function(const ir::Op& kernel, const KernelSign
   if (context.ahead) key += fmt::format("ahead: {} x {}", context.ahead->slices.size(), context.ahead->lines);
   for (const size_t i : context.far_results) key += fmt::format("far: {}", i);
   if (context.meeting) key += fmt::format("waits: {} x {}", context.meeting->columns, context.meeting->block);
+  if (context.some_rows) key += "some rows";
+  if (context.beside) key += "beside: " + kernel_key(*context.beside, KernelSignature(*context.beside));
   llvm::Function*& known = functions_[key];
   return known ? known : known = generate(kernel, signature, context);
+}
+
+namespace {
+
+/// The function of a kernel while its arguments are counted off.
+struct Arguments {
+  llvm::Function* function;
+  unsigned next = 0;
+
+  llvm::Value* take() { return function->getArg(next++); }
+  /// Pointers to buffers and results, and dims.
+  void take(Frame& frame, const KernelSignature& sig) {
+    for (const ir::Value* buffer : sig.buffers) take_buffer(frame, buffer);
+    for (size_t i = 0; i < frame.kernel.result_count(); ++i) take_buffer(frame, frame.kernel.result(i));
+    for (const std::string& symbol : sig.symbols) frame.symbols[symbol] = take();
+  }
+
+ private:
+  void take_buffer(Frame& frame, const ir::Value* buffer) {
+    function->addParamAttr(next, llvm::Attribute::NoAlias);
+    frame.pointers[buffer] = take();
+  }
+};
+
+}  // namespace
+
+llvm::Function* KernelFunctions::create(const ir::Op& kernel, const std::vector<llvm::Type*>& types) {
+  const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module_.getContext()), types, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::InternalLinkage, "kernel_" + hint, module_);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  return function;
 }
 
 llvm::Function* KernelFunctions::generate(const ir::Op& kernel, const KernelSignature& sig,
                                           const KernelContext& context) {
   llvm::LLVMContext& llvm_context = module_.getContext();
   llvm::Type *pointer = llvm::PointerType::getUnqual(llvm_context), *i64 = llvm::Type::getInt64Ty(llvm_context);
-  const size_t buffers = sig.buffers.size() + kernel.result_count();
-  std::vector<llvm::Type*> types(buffers, pointer);
-  types.insert(types.end(), sig.symbols.size() + 3, i64);
+  std::vector<llvm::Type*> types;
+  const auto add_types = [&](const ir::Op& op, const KernelSignature& of_op) {
+    types.insert(types.end(), of_op.buffers.size() + op.result_count(), pointer);
+    types.insert(types.end(), of_op.symbols.size(), i64);
+  };
+  add_types(kernel, sig);
+  types.insert(types.end(), 3, i64);
   if (context.ahead) types.insert(types.end(), context.ahead->slices.size(), pointer);
   if (context.meeting) types.push_back(pointer);
-  const std::string hint = kernel.result()->name().empty() ? "value" : kernel.result()->name();
-  auto* function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(llvm_context), types, false),
-                                          llvm::Function::InternalLinkage, "kernel_" + hint, module_);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
-  for (unsigned i = 0; i < buffers; ++i) function->addParamAttr(i, llvm::Attribute::NoAlias);
+  if (context.some_rows) types.push_back(i64);
+  if (context.beside) {
+    add_types(*context.beside, KernelSignature(*context.beside));
+    types.insert(types.end(), {i64, pointer});
+  }
+  llvm::Function* function = create(kernel, types);
+  Arguments arguments{function};
   Emitter e(llvm::BasicBlock::Create(llvm_context, "entry", function), machine_);
   Frame frame{e, kernel, {}, {}, nullptr, nullptr, nullptr, &loops_[function]};
-  unsigned argument = 0;
-  for (const ir::Value* buffer : sig.buffers) frame.pointers[buffer] = function->getArg(argument++);
-  for (size_t i = 0; i < kernel.result_count(); ++i) frame.pointers[kernel.result(i)] = function->getArg(argument++);
-  for (const std::string& symbol : sig.symbols) frame.symbols[symbol] = function->getArg(argument++);
-  frame.thread = function->getArg(argument++);
-  frame.threads = function->getArg(argument++);
-  frame.step = function->getArg(argument++);
+  arguments.take(frame, sig);
+  frame.thread = arguments.take();
+  frame.threads = arguments.take();
+  frame.step = arguments.take();
   if (context.ahead) {
-    for (size_t i = 0; i < context.ahead->slices.size(); ++i) frame.ahead.push_back(function->getArg(argument++));
+    for (size_t i = 0; i < context.ahead->slices.size(); ++i) frame.ahead.push_back(arguments.take());
     frame.ahead_lines = context.ahead->lines;
   }
   if (context.meeting) {
     frame.meeting = *context.meeting;
-    frame.workspace = function->getArg(argument++);
+    frame.workspace = arguments.take();
     frame.wait = context.wait;
+  }
+  if (context.some_rows) frame.rows = arguments.take();
+  std::optional<Frame> product;
+  Beside beside{};
+  if (context.beside) {
+    product.emplace(Frame{e, *context.beside, {}, {}, frame.thread, frame.threads, frame.step});
+    arguments.take(*product, KernelSignature(*context.beside));
+    beside = {&*product, arguments.take(), nullptr};
+    beside.memory = arguments.take();
+    frame.beside = &beside;
   }
   frame.far_results = context.far_results;
   switch (kernel.as<ir::KernelAttr>().kind) {

@@ -15,6 +15,15 @@ namespace seqc::codegen {
 
 using ir::Dim;
 
+struct Frame;
+
+/// Rows of a product that a kernel of a scan's step makes besides its own (see deferred.h).
+struct Beside {
+  Frame* product;       ///< its buffers begin at the rows that are made in this step and those around it
+  llvm::Value* phase;   ///< i64: how many steps before this one had to do with these rows
+  llvm::Value* memory;  ///< sums that are not complete
+};
+
 /// A kernel function under construction.
 struct Frame {
   Emitter& e;
@@ -32,6 +41,8 @@ struct Frame {
   std::optional<Meeting> meeting = {};
   llvm::Value* workspace = nullptr;  ///< of the call, for a meeting
   llvm::Function* wait = nullptr;
+  llvm::Value* rows = nullptr;  ///< i64: how many rows a product makes of those that it has; null: all
+  const Beside* beside = nullptr;
 
   const ir::Block& region() const { return kernel.region(); }
   const std::vector<ir::Value*>& yielded() const { return region().terminator()->operands(); }

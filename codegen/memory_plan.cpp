@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "codegen/deferred.h"
 #include "ir/error.h"
 #include "ir/kept_states.h"
 #include "ir/named_dims.h"
@@ -36,6 +37,7 @@ class Planner {
  public:
   explicit Planner(const Function& function) : function_(function), bounds_(function) {
     number(function.body());
+    for (const Deferred& plan : plan_deferred(function)) deferred_.emplace(plan.product, plan.scan);
     walk(function.body(), [&](const Op* op) {
       if (op->code() == Opcode::Scan) plan_kept_states(*op);
     });
@@ -93,6 +95,8 @@ class Planner {
       const Op* parent = block->parent_op();
       if (!parent) break;
       if (end_.count(parent)) position = is_loop(*parent) || position == 0 ? end_.at(parent) : position;
+      if (const auto scan = deferred_.find(parent); scan != deferred_.end())
+        position = std::max(position, end_.at(scan->second));
       block = parent->parent();
     }
     return position;
@@ -245,6 +249,7 @@ class Planner {
   MemoryPlan plan_;
   size_t clock_ = 0;
   std::map<const Op*, size_t> begin_, end_;
+  std::map<const Op*, const Op*> deferred_;  ///< products, of which rows are made until this scan ends
   std::map<const Value*, size_t> last_use_;
   std::vector<Request> requests_;
 };

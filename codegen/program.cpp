@@ -5,6 +5,7 @@
 #include "codegen/access.h"
 #include "codegen/ahead.h"
 #include "codegen/barrier_llvm.h"
+#include "codegen/deferred.h"
 #include "codegen/kernel_functions_llvm.h"
 #include "codegen/memory_plan.h"
 #include "codegen/output_order.h"
@@ -43,6 +44,7 @@ class BodyGenerator {
         machine_(machine),
         options_(options),
         plan_(plan_memory(function)),
+        deferred_(plan_deferred(function)),
         abi_(context_),
         body_(create_body()),
         e_(llvm::BasicBlock::Create(context_, "entry", body_), machine),
@@ -207,6 +209,8 @@ class BodyGenerator {
         emit_op(*op);
         continue;
       }
+      for (const Deferred& plan : deferred_)
+        if (plan.product == op) defer_rows(plan);
       llvm::Value* small = runs_alone(*op);
       if (options_.schedule) options_.schedule->ops.push_back(describe_sharing(*op, small));
       e_.when(e_.CreateAnd(alone, e_.CreateNot(small)), [&] { emit_barrier(); });
@@ -274,41 +278,145 @@ class BodyGenerator {
 
   void call_kernel(const ir::Op& kernel) {
     const KernelSignature sig(kernel);
-    std::vector<llvm::Value*> arguments;
-    for (const ir::Value* buffer : sig.buffers) arguments.push_back(pointer(buffer));
-    for (size_t i = 0; i < kernel.result_count(); ++i)
-      arguments.push_back(pointers_[kernel.result(i)] = place(kernel.result(i)));
-    for (const std::string& symbol : sig.symbols) arguments.push_back(symbols_.at(symbol));
+    for (size_t i = 0; i < kernel.result_count(); ++i) pointers_[kernel.result(i)] = place(kernel.result(i));
+    const DeferredRows* deferred = rows_of(kernel);
+    std::vector<llvm::Value*> arguments =
+        deferred ? arguments_at_row(*deferred->plan, sig, deferred->first_in_front) : arguments_of(kernel, sig);
     arguments.push_back(thread_);
     arguments.push_back(threads_);
     const auto step = step_.find(kernel.parent());
     arguments.push_back(step == step_.end() ? e_.i64(0) : step->second);
-    KernelContext context{.far_results = far_results(kernel)};
+    KernelContext context{.far_results = far_results(kernel), .some_rows = deferred != nullptr};
     if (const auto ahead = ahead_.find(&kernel); ahead != ahead_.end()) {
       context.ahead = &ahead->second;
       for (const ir::Value* slice : ahead->second.slices)
         arguments.push_back(e_.CreateGEP(e_.getInt8Ty(), pointer(slice), e_.i64(ahead->second.step)));
     }
+    if (deferred) arguments.push_back(deferred->in_front);
+    const DeferredRows* beside = rows_beside(kernel);
     const auto meeting = meetings_.at.find(&kernel);
-    llvm::Function* function = kernels_.function(kernel, sig, context);
+    llvm::Function* function = nullptr;
+    const auto call = [&](bool waits, bool makes_rows) {
+      auto all = arguments;
+      if (waits) {
+        context.meeting = &meeting->second;
+        context.wait = wait();
+        all.push_back(call_);
+      }
+      context.beside = makes_rows ? beside->plan->product : nullptr;
+      if (makes_rows) {
+        const auto others = arguments_at_row(*beside->plan, KernelSignature(*context.beside), beside->first_row);
+        all.insert(all.end(), others.begin(), others.end());
+        all.insert(all.end(), {beside->phase, beside->memory});
+      }
+      function = kernels_.function(kernel, sig, context);
+      e_.CreateCall(function, all);
+    };
     tell(kernel, 0);
     if (meeting == meetings_.at.end()) {
-      e_.CreateCall(function, arguments);
+      call(false, beside);
     } else {  // one thread, which waits for nobody, has code of its own: waits cost it registers
-      e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), [&] { e_.CreateCall(function, arguments); });
-      arguments.push_back(call_);
-      context.meeting = &meeting->second;
-      context.wait = wait();
-      function = kernels_.function(kernel, sig, context);
-      when_shared([&] { e_.CreateCall(function, arguments); });
+      e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), [&] { call(false, beside); });
+      when_shared([&] { call(true, beside && beside->shared); });
     }
-    if (options_.schedule) options_.schedule->ops.back().loops = kernels_.loops(function);
+    if (options_.schedule) {
+      std::string& loops = options_.schedule->ops.back().loops = kernels_.loops(function);
+      if (deferred) loops += "; all but the first rows are made while the scan runs, by the product of a step";
+      if (beside)
+        loops += fmt::format("; makes {} rows of a product in front meanwhile, in as many steps", kDeferredRows);
+      if (beside && !beside->shared) loops += ", when there is one thread";
+    }
     tell(kernel, 1);
     if (meetings_.left.contains(&kernel))
       when_shared([&] { e_.CreateCall(arrival(), {call_, thread_}); });
     else
       emit_barrier();
     tell(kernel, 2);
+  }
+
+  std::vector<llvm::Value*> arguments_of(const ir::Op& kernel, const KernelSignature& sig) {
+    std::vector<llvm::Value*> arguments;
+    for (const ir::Value* buffer : sig.buffers) arguments.push_back(pointer(buffer));
+    for (size_t i = 0; i < kernel.result_count(); ++i) arguments.push_back(pointer(kernel.result(i)));
+    for (const std::string& symbol : sig.symbols) arguments.push_back(symbols_.at(symbol));
+    return arguments;
+  }
+
+  // --- rows of a product that are made while a scan runs ------------------------------------------------------------
+
+  struct DeferredRows {
+    const Deferred* plan;
+    const ir::Op* beside;                                        ///< the kernel of a step that makes them
+    bool shared;                                                 ///< also with several threads
+    llvm::Value* groups = nullptr;                               ///< i64
+    llvm::Value *in_front = nullptr, *first_in_front = nullptr;  ///< i64: rows that are made in front of the scan
+    llvm::Value* memory = nullptr;                               ///< of the thread: for sums that are not complete
+    llvm::Value *phase = nullptr, *first_row = nullptr;  ///< i64, in a step: which of its group; the group's rows
+  };
+
+  /// Decides, where the product stands, how many of its rows are left for the steps of its scan: none if their weights stay
+  /// in the threads' first caches anyway.
+  void defer_rows(const Deferred& plan) {
+    if (options_.told.kernels) return;  // each kernel's time is its own
+    const auto kernels = plan.scan->region().op_list();
+    const auto beside = std::find_if(kernels.begin(), kernels.end(), [&](const ir::Op* op) {
+      return op->code() == Opcode::Kernel && pieces_beside(machine_, *plan.product, *op) > 0;
+    });
+    constexpr int64_t kFirstCache = 32 << 10;
+    const int64_t bytes = weight_bytes(plan.scan->region());
+    if (beside == kernels.end() || bytes <= kFirstCache) return;
+    DeferredRows rows{&plan, *beside, bytes > 2 * kFirstCache && shares_alike(*plan.product, **beside)};
+    const auto& attr = plan.scan->as<ir::ScanAttr>();
+    llvm::Value* none = e_.i64(0);
+    llvm::Value* wanted = e_.CreateICmpSLE(threads_, e_.i64(1));
+    if (rows.shared) {
+      llvm::Value* together = e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(bytes));
+      wanted = e_.CreateOr(wanted, e_.CreateAnd(together, e_.CreateNot(runs_alone(*plan.scan))));
+    }
+    rows.groups = e_.CreateSelect(wanted, e_.dim(deferred_groups(attr.length), symbols_), none);
+    llvm::Value* later = e_.mul(rows.groups, e_.i64(kDeferredRows));
+    rows.in_front = e_.CreateSub(e_.dim(attr.length, symbols_), later);
+    rows.first_in_front = attr.reverse ? later : none;
+    const auto bytes_between = static_cast<uint64_t>(deferred_memory_bytes(machine_));
+    rows.memory = thread_memory(llvm::ArrayType::get(e_.getInt8Ty(), bytes_between));
+    e_.when(e_.CreateICmpSGT(rows.groups, none),
+            [&] { e_.CreateMemSet(rows.memory, e_.getInt8(0), bytes_between, llvm::Align(SEQC_ALIGNMENT)); });
+    running_.emplace(plan.scan, rows);
+  }
+
+  const DeferredRows* rows_of(const ir::Op& product) const {
+    const auto is_its = [&](const auto& rows) { return rows.second.plan->product == &product; };
+    const auto it = std::find_if(running_.begin(), running_.end(), is_its);
+    return it == running_.end() ? nullptr : &it->second;
+  }
+
+  const DeferredRows* rows_beside(const ir::Op& kernel) const {
+    const auto it = running_.find(kernel.parent()->parent_op());
+    return it == running_.end() || it->second.beside != &kernel ? nullptr : &it->second;
+  }
+
+  void begin_step(const ir::Op& scan, llvm::Value* step) {
+    const auto it = running_.find(&scan);
+    if (it == running_.end()) return;
+    DeferredRows& rows = it->second;
+    llvm::Value *size = e_.i64(kDeferredRows), *group = e_.CreateUDiv(step, size);
+    rows.phase = e_.CreateSelect(e_.CreateICmpSLT(group, rows.groups), e_.CreateURem(step, size), e_.i64(-1));
+    rows.first_row = scan.as<ir::ScanAttr>().reverse
+                         ? e_.mul(e_.CreateSub(e_.CreateSub(rows.groups, e_.i64(1)), group), size)
+                         : e_.add(rows.in_front, e_.mul(group, size));
+  }
+
+  /// What a product's function takes for rows from number `row` on.
+  std::vector<llvm::Value*> arguments_at_row(const Deferred& plan, const KernelSignature& sig, llvm::Value* row) {
+    std::vector<llvm::Value*> arguments = arguments_of(*plan.product, sig);
+    const auto shift = [&](size_t i, const ir::Value* buffer, const ir::Dim& elements) {
+      arguments[i] = e_.element_address(arguments[i], buffer->dtype(), e_.mul(row, e_.dim(elements, symbols_)));
+    };
+    for (size_t i = 0; i < sig.buffers.size(); ++i)
+      if (sig.buffers[i] == plan.lhs) shift(i, plan.lhs, plan.lhs_row);
+    for (size_t i = 0; i < plan.product->result_count(); ++i)
+      shift(sig.buffers.size() + i, plan.product->result(i), plan.row);
+    return arguments;
   }
 
   /// Results that each step of a scan writes behind those of the step before.
@@ -336,6 +444,7 @@ class BodyGenerator {
       llvm::Value* element = attr.reverse ? e_.CreateSub(e_.CreateSub(length, e_.i64(1)), t) : t;
       step_[&region] = t;
       element_[&region] = element;
+      begin_step(scan, t);
       for (size_t i = 0; i < carries; ++i) pointers_[region.argument(i)] = current[i];
       for (size_t i = carries; i < region.argument_count(); ++i) {
         const ir::Value* slice = region.argument(i);
@@ -429,9 +538,13 @@ class BodyGenerator {
   }
 
   /// Memory of this thread for a number that kernels read.
-  llvm::Value* number_slot() {
+  llvm::Value* number_slot() { return thread_memory(e_.getInt64Ty()); }
+
+  llvm::Value* thread_memory(llvm::Type* type) {
     llvm::IRBuilder<> entry(&body_->getEntryBlock(), body_->getEntryBlock().begin());
-    return entry.CreateAlloca(entry.getInt64Ty());
+    auto* memory = entry.CreateAlloca(type);
+    memory->setAlignment(llvm::Align(SEQC_ALIGNMENT));
+    return memory;
   }
 
   void emit_if(const ir::Op& op) {
@@ -472,10 +585,12 @@ class BodyGenerator {
   const Machine& machine_;
   const ProgramOptions& options_;
   MemoryPlan plan_;
+  std::vector<Deferred> deferred_;
   AbiTypes abi_;
   llvm::Function* body_;
   Emitter e_;
   std::map<const ir::Op*, Ahead> ahead_;
+  std::map<const ir::Op*, DeferredRows> running_;  ///< by their scans
   llvm::Value *inputs_ = nullptr, *outputs_ = nullptr, *threads_ = nullptr, *thread_ = nullptr, *call_ = nullptr;
   llvm::Value* listener_ = nullptr;                          ///< an OutputListener or null
   std::map<const ir::Op*, std::vector<int32_t>> announced_;  ///< behind ops of the function's own block

@@ -1,0 +1,37 @@
+/// Products in front of a scan whose rows are made while it runs.
+#pragma once
+
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace seqc::codegen {
+
+/// A product (a kernel with its epilogue) of which each step of a scan reads one row. Only the first rows are made in front of the
+/// scan, the others while it runs, in groups of kDeferredRows, a group in as many steps, before the steps that read them. A step of
+/// one row waits much of its time: for its weights, which come from the second cache, and for other threads. The multipliers are
+/// free meanwhile.
+struct Deferred {
+  const ir::Op* product;
+  const ir::Op* scan;
+  const ir::Value* lhs;  ///< the product's left operand
+  ir::Dim lhs_row;       ///< elements from what makes one row to what makes the next
+  ir::Dim row;           ///< elements of a row of the product's results
+  int64_t depth;         ///< summed elements
+  int64_t blocks;        ///< of columns
+};
+
+inline constexpr int64_t kDeferredRows = 8;
+
+/// The one result of `product` that `value` is computed from in its kernel; null: none, or several.
+const ir::Value* only_sum(const ir::Value* value, const ir::Op& product);
+
+/// In program order, at most one for a scan.
+std::vector<Deferred> plan_deferred(const ir::Function& function);
+
+/// How many groups of rows are left for a scan of `steps` steps. One at least is made in front.
+inline ir::Dim deferred_groups(const ir::Dim& steps) {
+  return ir::max(ir::floordiv(steps, ir::Dim(kDeferredRows)) - ir::Dim(1), ir::Dim(0));
+}
+
+}  // namespace seqc::codegen

@@ -1,0 +1,159 @@
+// Products in front of a scan whose rows are made while it runs.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "codegen/deferred.h"
+#include "frontend/onnx/import.h"
+#include "ir/parser.h"
+#include "runtime/compile.h"
+#include "runtime/explain.h"
+#include "runtime/program.h"
+#include "runtime/session.h"
+#include "tests/support/onnx_model.h"
+#include "tests/support/random_inputs.h"
+#include "tests/support/run_model.h"
+
+using namespace seqc;
+using ir::DType;
+
+namespace {
+
+struct Layer {
+  const char* cell;
+  int64_t inputs, hidden;
+  bool backwards = false;
+};
+
+/// Layers of T steps, each on top of the one before, with all states of the last.
+std::unique_ptr<ir::Function> stack(const std::vector<Layer>& layers, bool fixed_steps = false) {
+  test::Random random(1);
+  const auto tensor = [&](std::vector<int64_t> shape) {
+    return test::random_tensor(DType::f32, std::move(shape), random);
+  };
+  test::ModelBuilder model(14);
+  const auto shape = [&](int64_t features) -> test::ModelShape {
+    return {fixed_steps ? test::ModelDim(43) : test::ModelDim("T"), 1, features};
+  };
+  model.input("x0", DType::f32, shape(layers[0].inputs)).initializer("axis", ir::Tensor::i64({1}, {1}));
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    const std::string cell = layer.cell;
+    const int64_t gates = cell == "LSTM" ? 4 : cell == "RNN" ? 1 : 3;
+    const auto name = [&](const char* text, size_t number) { return text + std::to_string(number); };
+    model.initializer(name("W", i), tensor({1, gates * layer.hidden, layer.inputs}));
+    model.initializer(name("R", i), tensor({1, gates * layer.hidden, layer.hidden}));
+    model.initializer(name("B", i), tensor({1, 2 * gates * layer.hidden}));
+    auto node = model.node(cell.substr(0, cell.find('_')), {name("x", i), name("W", i), name("R", i), name("B", i)},
+                           {name("y", i)});
+    node.attr("hidden_size", layer.hidden).attr("direction", layer.backwards ? "reverse" : "forward");
+    if (cell == "GRU_lbr") node.attr("linear_before_reset", 1);
+    model.node("Squeeze", {name("y", i), "axis"}, {name("x", i + 1)});
+  }
+  model.output("x" + std::to_string(layers.size()), DType::f32, shape(layers.back().hidden));
+  const std::string bytes = model.bytes();
+  return frontend::import_model_bytes(std::as_bytes(std::span(bytes)), "layers.onnx");
+}
+
+/// For a processor with as many registers as this takes; the tests that run code run on whatever there is.
+runtime::CompileOptions wide() {
+  runtime::CompileOptions options;
+  options.target.triple = "x86_64-pc-linux-gnu";
+  options.target.cpu = "x86-64-v4";
+  return options;
+}
+
+/// How many products are made in part while a scan runs.
+int64_t deferred(std::unique_ptr<ir::Function> function) {
+  int64_t found = 0;
+  for (const runtime::PhaseExplanation& kernel : runtime::explain(std::move(function), wide()).kernels)
+    found += kernel.loops.find("while the scan runs") != std::string::npos;
+  return found;
+}
+
+/// The same bits as from code that makes all rows in front (code that measures each kernel does).
+void check_bits(const std::vector<Layer>& layers, const std::vector<int64_t>& steps, bool fixed_steps = false) {
+  CAPTURE(layers[0].cell);
+  CAPTURE(layers[0].inputs);
+  CAPTURE(layers[0].hidden);
+  runtime::CompileOptions options, in_front;
+  options.target.worth_sharing = in_front.target.worth_sharing = 0;
+  in_front.profiles = true;
+  const auto function = stack(layers, fixed_steps);
+  const auto program = runtime::Program::compile(stack(layers, fixed_steps), options);
+  const auto reference = runtime::Program::compile(stack(layers, fixed_steps), in_front);
+  for (const int64_t count : steps) {
+    CAPTURE(count);
+    const auto inputs = test::random_inputs(*function, {{"T", count}}, 3);
+    const auto expected = runtime::Session(reference).run(inputs);
+    for (const int threads : {1, 2, 3}) {
+      CAPTURE(threads);
+      for (int run = 0; run < 2; ++run) {
+        const auto got = test::run_model(program->model(), inputs, threads);
+        for (size_t i = 0; i < got.size(); ++i) REQUIRE(got[i].identical(expected[i]));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("deferred rows: which products have them") {
+  CHECK(deferred(stack({{"LSTM", 64, 64}})) == 1);
+  CHECK(deferred(stack({{"LSTM", 13, 100, true}})) == 1);
+  CHECK(deferred(stack({{"GRU", 64, 64}})) == 1);
+  CHECK(deferred(stack({{"GRU_lbr", 5, 65}})) == 1);
+  CHECK(deferred(stack({{"RNN", 64, 128}})) == 1);
+  CHECK(deferred(stack({{"LSTM", 20, 64}, {"LSTM", 64, 64}})) == 2);
+  CHECK(deferred(stack({{"LSTM", 64, 32}})) == 0);  // weights of 16 KB stay in the first cache
+}
+
+TEST_CASE("deferred rows: what is read besides, read by others, or summed in other types is made in front") {
+  const auto planned = [](const std::string& between, const std::string& result) {
+    const std::string text =
+        fmt::format(R"(func @steps(%x: f32[T,1,64], %h0: f32[1,128]) -> (y: f32[T,1,128], z: f32[T,1,128]) {{
+  const @w: f32[64,128] = splat(0.5)
+  const @r: f32[128,128] = splat(0.25)
+  const @b: f32[128] = splat(1)
+  %p = contract %x, @w {{spec="tni,ij->tnj"}}
+{}
+  %last, %y = scan {{length=T}} carry(%h = %h0) in(%q = %s) {{
+    %c = contract %h, @r {{spec="ni,ij->nj"}}
+    %d = add %c, %q
+    %g = tanh %d
+    yield %g emit %g
+  }}
+  %z = neg {}
+  return %y, %z
+}}
+)",
+                    between, result);
+    auto function = std::move(ir::parse_module(text, "steps")->functions[0]);
+    return codegen::plan_deferred(*runtime::lower(std::move(function), wide()).function).size();
+  };
+  CHECK(planned("  %s = add %p, @b", "%y") == 1);
+  CHECK(planned("  %s = add %p, @b", "%s") == 0);
+  CHECK(planned("  %m = reduce %x {kind=sum, axes=[2]}\n  %n = reshape %m {shape=[T,1,1]}\n  %s = add %p, %n", "%y") ==
+        0);
+}
+
+TEST_CASE("deferred rows: the same bits as when all are made in front") {
+  const std::vector<int64_t> steps = {0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 31, 50};
+  for (const char* cell : {"LSTM", "GRU", "GRU_lbr", "RNN"}) {
+    check_bits({{cell, 64, 64}}, steps);
+    check_bits({{cell, 5, 100, true}}, steps);
+    check_bits({{cell, 33, 130}}, steps);
+  }
+  check_bits({{"LSTM", 1, 64}}, steps);
+  check_bits({{"LSTM", 300, 65, true}}, steps);
+  check_bits({{"LSTM", 64, 64}}, {43}, true);
+}
+
+TEST_CASE("deferred rows: what they are made from lives until the scan that reads them ends") {
+  const std::vector<int64_t> steps = {0, 9, 16, 40, 41};
+  check_bits({{"LSTM", 64, 64}, {"LSTM", 64, 64, true}, {"GRU", 64, 100}}, steps);
+  check_bits({{"RNN", 20, 128}, {"RNN", 128, 128}, {"RNN", 128, 128}, {"RNN", 128, 128}}, steps);
+  check_bits({{"RNN", 20, 128}, {"RNN", 128, 128}, {"RNN", 128, 128}, {"RNN", 128, 128}}, {43}, true);
+}
