@@ -1,6 +1,9 @@
 /// Products in front of a scan whose rows are made while it runs.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <set>
 #include <vector>
 
 #include "ir/ir.h"
@@ -14,14 +17,26 @@ namespace seqc::codegen {
 struct Deferred {
   const ir::Op* product;
   const ir::Op* scan;
-  const ir::Value* lhs;  ///< the product's left operand
-  ir::Dim lhs_row;       ///< elements from what makes one row to what makes the next
-  ir::Dim row;           ///< elements of a row of the product's results
-  int64_t depth;         ///< summed elements
-  int64_t blocks;        ///< of columns
+  std::vector<const ir::Op*>
+      behind;  ///< kernels that make what the steps read of the product's rows, row by row, in order
+  std::set<const ir::Value*> rows_of;  ///< results of the product and of these, with a row for each step
+  const ir::Value* lhs;                ///< the product's left operand
+  ir::Dim lhs_row;                     ///< elements from what makes one row to what makes the next
+  ir::Dim row;                         ///< elements of a row of the product's results
+  int64_t depth;                       ///< summed elements
+  int64_t blocks;                      ///< of columns
 };
 
 inline constexpr int64_t kDeferredRows = 8;
+
+/// A kernel of Deferred::behind as one of `kRowsDim` rows, and what its buffers stand for in the original.
+struct KernelOfRows {
+  std::unique_ptr<ir::Function> function;  ///< holds it
+  const ir::Op* kernel;
+  std::map<const ir::Value*, const ir::Value*> buffers;
+};
+inline constexpr const char* kRowsDim = "rows of this call";
+KernelOfRows kernel_of_rows(const ir::Op& kernel, const Deferred& plan);
 
 /// The one result of `product` that `value` is computed from in its kernel; null: none, or several.
 const ir::Value* only_sum(const ir::Value* value, const ir::Op& product);

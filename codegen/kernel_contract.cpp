@@ -85,8 +85,8 @@ void ContractKernel::plan_loops() {
   }
   if (!f_.rows) return;
   fewest_rows_ = row_count_.is_constant() ? std::min(row_count_.constant(), kDeferredRows) : 0;
-  row_count_ = Dim::symbol("rows of this call");
-  f_.symbols["rows of this call"] = f_.rows;
+  row_count_ = Dim::symbol(kRowsDim);
+  f_.symbols[kRowsDim] = f_.rows;
 }
 
 void ContractKernel::row_loops(size_t depth) {

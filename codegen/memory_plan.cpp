@@ -37,7 +37,10 @@ class Planner {
  public:
   explicit Planner(const Function& function) : function_(function), bounds_(function) {
     number(function.body());
-    for (const Deferred& plan : plan_deferred(function)) deferred_.emplace(plan.product, plan.scan);
+    for (const Deferred& plan : plan_deferred(function)) {
+      deferred_.emplace(plan.product, plan.scan);
+      for (const Op* op : plan.behind) deferred_.emplace(op, plan.scan);
+    }
     walk(function.body(), [&](const Op* op) {
       if (op->code() == Opcode::Scan) plan_kept_states(*op);
     });
@@ -249,7 +252,7 @@ class Planner {
   MemoryPlan plan_;
   size_t clock_ = 0;
   std::map<const Op*, size_t> begin_, end_;
-  std::map<const Op*, const Op*> deferred_;  ///< products, of which rows are made until this scan ends
+  std::map<const Op*, const Op*> deferred_;  ///< kernels that make rows until this scan ends
   std::map<const Value*, size_t> last_use_;
   std::vector<Request> requests_;
 };

@@ -279,6 +279,7 @@ class BodyGenerator {
   void call_kernel(const ir::Op& kernel) {
     const KernelSignature sig(kernel);
     for (size_t i = 0; i < kernel.result_count(); ++i) pointers_[kernel.result(i)] = place(kernel.result(i));
+    if (const DeferredRows* rows = rows_behind(kernel)) return call_for_rows_in_front(kernel, *rows);
     const DeferredRows* deferred = rows_of(kernel);
     std::vector<llvm::Value*> arguments =
         deferred ? arguments_at_row(*deferred->plan, sig, deferred->first_in_front) : arguments_of(kernel, sig);
@@ -319,6 +320,7 @@ class BodyGenerator {
       e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), [&] { call(false, beside); });
       when_shared([&] { call(true, beside && beside->shared); });
     }
+    if (beside && !beside->plan->behind.empty()) finish_rows(*beside);
     if (options_.schedule) {
       std::string& loops = options_.schedule->ops.back().loops = kernels_.loops(function);
       if (deferred) loops += "; all but the first rows are made while the scan runs, by the product of a step";
@@ -365,7 +367,8 @@ class BodyGenerator {
     constexpr int64_t kFirstCache = 32 << 10;
     const int64_t bytes = weight_bytes(plan.scan->region());
     if (beside == kernels.end() || bytes <= kFirstCache) return;
-    DeferredRows rows{&plan, *beside, bytes > 2 * kFirstCache && shares_alike(*plan.product, **beside)};
+    const bool shared = bytes > 2 * kFirstCache && plan.behind.empty() && shares_alike(*plan.product, **beside);
+    DeferredRows rows{&plan, *beside, shared};
     const auto& attr = plan.scan->as<ir::ScanAttr>();
     llvm::Value* none = e_.i64(0);
     llvm::Value* wanted = e_.CreateICmpSLE(threads_, e_.i64(1));
@@ -388,6 +391,49 @@ class BodyGenerator {
     const auto is_its = [&](const auto& rows) { return rows.second.plan->product == &product; };
     const auto it = std::find_if(running_.begin(), running_.end(), is_its);
     return it == running_.end() ? nullptr : &it->second;
+  }
+
+  const DeferredRows* rows_behind(const ir::Op& kernel) const {
+    for (const auto& [scan, rows] : running_)
+      if (std::find(rows.plan->behind.begin(), rows.plan->behind.end(), &kernel) != rows.plan->behind.end())
+        return &rows;
+    return nullptr;
+  }
+
+  /// Calls a kernel behind a product for some of its rows.
+  llvm::Function* call_for_rows(const ir::Op& kernel, const Deferred& plan, llvm::Value* first, llvm::Value* count) {
+    const KernelOfRows& of_rows = kernels_of_rows_.try_emplace(&kernel, kernel_of_rows(kernel, plan)).first->second;
+    const KernelSignature sig(*of_rows.kernel);
+    std::vector<llvm::Value*> arguments;
+    const auto push = [&](const ir::Value* buffer) {
+      const ir::Value* original = of_rows.buffers.at(buffer);
+      llvm::Value* data = pointer(original);
+      const ir::Shape& shape = buffer->shape();
+      const bool has_rows = !shape.empty() && shape[0] == ir::Dim::symbol(kRowsDim);
+      const ir::Dim row = has_rows ? element_count(ir::Shape(shape.begin() + 1, shape.end())) : ir::Dim(0);
+      arguments.push_back(has_rows ? e_.element_address(data, buffer->dtype(), e_.mul(first, e_.dim(row, symbols_)))
+                                   : data);
+    };
+    for (const ir::Value* buffer : sig.buffers) push(buffer);
+    for (size_t i = 0; i < kernel.result_count(); ++i) push(of_rows.kernel->result(i));
+    for (const std::string& symbol : sig.symbols) arguments.push_back(symbol == kRowsDim ? count : symbols_.at(symbol));
+    arguments.insert(arguments.end(), {thread_, threads_, e_.i64(0)});
+    llvm::Function* function = kernels_.function(*of_rows.kernel, sig, {});
+    e_.CreateCall(function, arguments);
+    return function;
+  }
+
+  void call_for_rows_in_front(const ir::Op& kernel, const DeferredRows& rows) {
+    llvm::Function* function = call_for_rows(kernel, *rows.plan, rows.first_in_front, rows.in_front);
+    if (options_.schedule) options_.schedule->ops.back().loops = kernels_.loops(function);
+    emit_barrier();
+  }
+
+  /// Behind the last step that had to do with a group of rows, these are what the steps will read.
+  void finish_rows(const DeferredRows& rows) {
+    e_.when(e_.CreateICmpEQ(rows.phase, e_.i64(kDeferredRows - 1)), [&] {
+      for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, rows.first_row, e_.i64(kDeferredRows));
+    });
   }
 
   const DeferredRows* rows_beside(const ir::Op& kernel) const {
@@ -599,6 +645,7 @@ class BodyGenerator {
   llvm::Function *barrier_ = nullptr, *arrival_ = nullptr, *wait_ = nullptr;
   Meetings meetings_;
   KernelFunctions kernels_;
+  std::map<const ir::Op*, KernelOfRows> kernels_of_rows_;
   Emitter::Symbols symbols_;
   std::vector<llvm::Value*> slot_offsets_;
   std::map<const ir::Value*, llvm::Value*> pointers_, constants_;

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <functional>
 #include <span>
 
 #include "codegen/deferred.h"
@@ -57,6 +57,34 @@ std::unique_ptr<ir::Function> stack(const std::vector<Layer>& layers, bool fixed
   return frontend::import_model_bytes(std::as_bytes(std::span(bytes)), "layers.onnx");
 }
 
+/// Steps that read a normalised product of their inputs: h becomes tanh(h R + norm(x W) s).
+std::unique_ptr<ir::Function> normalised(int64_t inputs, int64_t hidden, bool backwards) {
+  return std::move(
+      ir::parse_module(
+          fmt::format(
+              R"(func @steps(%x: f32[T,1,{0}], %w: f32[{0},{1}], %r: f32[{1},{1}], %s: f32[{1}], %h0: f32[1,{1}]) -> (y: f32[T,1,{1}], last: f32[1,{1}]) {{
+  %p = contract %x, %w {{spec="tni,ij->tnj"}}
+  %q = mul %p, %p
+  %sum = reduce %q {{kind=sum, axes=[2]}}
+  %above = add %sum, f32(1)
+  %root = sqrt %above
+  %column = reshape %root {{shape=[T,1,1]}}
+  %n = div %p, %column
+  %m = mul %n, %s
+  %last, %y = scan {{length=T{2}}} carry(%h = %h0) in(%xt = %m) {{
+    %c = contract %h, %r {{spec="ni,ij->nj"}}
+    %d = add %c, %xt
+    %g = tanh %d
+    yield %g emit %g
+  }}
+  return %y, %last
+}}
+)",
+              inputs, hidden, backwards ? ", reverse=true" : ""),
+          "steps")
+          ->functions[0]);
+}
+
 /// For a processor with as many registers as this takes; the tests that run code run on whatever there is.
 runtime::CompileOptions wide() {
   runtime::CompileOptions options;
@@ -74,16 +102,13 @@ int64_t deferred(std::unique_ptr<ir::Function> function) {
 }
 
 /// The same bits as from code that makes all rows in front (code that measures each kernel does).
-void check_bits(const std::vector<Layer>& layers, const std::vector<int64_t>& steps, bool fixed_steps = false) {
-  CAPTURE(layers[0].cell);
-  CAPTURE(layers[0].inputs);
-  CAPTURE(layers[0].hidden);
+void check_bits(const std::function<std::unique_ptr<ir::Function>()>& make, const std::vector<int64_t>& steps) {
   runtime::CompileOptions options, in_front;
   options.target.worth_sharing = in_front.target.worth_sharing = 0;
   in_front.profiles = true;
-  const auto function = stack(layers, fixed_steps);
-  const auto program = runtime::Program::compile(stack(layers, fixed_steps), options);
-  const auto reference = runtime::Program::compile(stack(layers, fixed_steps), in_front);
+  const auto function = make();
+  const auto program = runtime::Program::compile(make(), options);
+  const auto reference = runtime::Program::compile(make(), in_front);
   for (const int64_t count : steps) {
     CAPTURE(count);
     const auto inputs = test::random_inputs(*function, {{"T", count}}, 3);
@@ -96,6 +121,13 @@ void check_bits(const std::vector<Layer>& layers, const std::vector<int64_t>& st
       }
     }
   }
+}
+
+void check_bits(const std::vector<Layer>& layers, const std::vector<int64_t>& steps, bool fixed_steps = false) {
+  CAPTURE(layers[0].cell);
+  CAPTURE(layers[0].inputs);
+  CAPTURE(layers[0].hidden);
+  check_bits([&] { return stack(layers, fixed_steps); }, steps);
 }
 
 }  // namespace
@@ -149,6 +181,17 @@ TEST_CASE("deferred rows: the same bits as when all are made in front") {
   check_bits({{"LSTM", 1, 64}}, steps);
   check_bits({{"LSTM", 300, 65, true}}, steps);
   check_bits({{"LSTM", 64, 64}}, {43}, true);
+}
+
+TEST_CASE("deferred rows: also with kernels behind the product that work row by row") {
+  const auto plans = codegen::plan_deferred(*runtime::lower(normalised(64, 128, false), wide()).function);
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].behind.size() == 2);
+  const std::vector<int64_t> steps = {0, 1, 7, 8, 15, 16, 17, 24, 41};
+  for (const bool backwards : {false, true}) {
+    check_bits([&] { return normalised(64, 128, backwards); }, steps);
+    check_bits([&] { return normalised(7, 131, backwards); }, steps);
+  }
 }
 
 TEST_CASE("deferred rows: what they are made from lives until the scan that reads them ends") {
