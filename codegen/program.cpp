@@ -19,6 +19,11 @@ namespace {
 
 using ir::Opcode;
 
+/// Bytes of a core's first cache.
+constexpr int64_t kFirstCache = 32 << 10;
+/// Rows of a product that threads make for another one at a time: a few tiles, whatever their size.
+constexpr int64_t kRowsOfOthers = 12;
+
 /// Pointers to the text of a string tensor, and behind them the zeros that kernels may read.
 llvm::Constant* string_table(llvm::Module& module, const ir::Tensor& tensor) {
   std::vector<llvm::Constant*> elements;
@@ -323,7 +328,10 @@ class BodyGenerator {
     if (beside && !beside->plan->behind.empty()) finish_rows(*beside);
     if (options_.schedule) {
       std::string& loops = options_.schedule->ops.back().loops = kernels_.loops(function);
-      if (deferred) loops += "; all but the first rows are made while the scan runs, by the product of a step";
+      if (deferred) loops += "; all but the first rows are made while the scan runs";
+      if (deferred && deferred->beside) loops += ", by a kernel of its steps";
+      if (deferred && !llvm::isa<llvm::ConstantInt>(deferred->by_others))
+        loops += ", or by threads that have no part in it";
       if (beside)
         loops += fmt::format("; makes {} rows of a product in front meanwhile, in as many steps", kDeferredRows);
       if (beside && !beside->shared) loops += ", when there is one thread";
@@ -346,45 +354,103 @@ class BodyGenerator {
 
   // --- rows of a product that are made while a scan runs ------------------------------------------------------------
 
+  /// Who makes them is decided by the run: each thread beside a product of its steps, or threads that have nothing to do in a
+  /// scan that one thread runs alone.
   struct DeferredRows {
     const Deferred* plan;
-    const ir::Op* beside;                                        ///< the kernel of a step that makes them
-    bool shared;                                                 ///< also with several threads
-    llvm::Value* groups = nullptr;                               ///< i64
+    const ir::Op* beside = nullptr;                              ///< the kernel of a step that makes them; null: none
+    bool shared = false;                                         ///< also with several threads
+    llvm::Value *by_others = nullptr, *threads = nullptr;        ///< i1, i64: all threads
+    llvm::Value *groups = nullptr, *size = nullptr;              ///< i64: rows of a group
     llvm::Value *in_front = nullptr, *first_in_front = nullptr;  ///< i64: rows that are made in front of the scan
     llvm::Value* memory = nullptr;                               ///< of the thread: for sums that are not complete
     llvm::Value *phase = nullptr, *first_row = nullptr;  ///< i64, in a step: which of its group; the group's rows
   };
 
-  /// Decides, where the product stands, how many of its rows are left for the steps of its scan: none if their weights stay
-  /// in the threads' first caches anyway.
+  /// Decides, where the product stands, how many of its rows are left for the time in which its scan runs.
   void defer_rows(const Deferred& plan) {
     if (options_.told.kernels) return;  // each kernel's time is its own
-    const auto kernels = plan.scan->region().op_list();
-    const auto beside = std::find_if(kernels.begin(), kernels.end(), [&](const ir::Op* op) {
-      return op->code() == Opcode::Kernel && pieces_beside(machine_, *plan.product, *op) > 0;
-    });
-    constexpr int64_t kFirstCache = 32 << 10;
-    const int64_t bytes = weight_bytes(plan.scan->region());
-    if (beside == kernels.end() || bytes <= kFirstCache) return;
-    const bool shared = bytes > 2 * kFirstCache && plan.behind.empty() && shares_alike(*plan.product, **beside);
-    DeferredRows rows{&plan, *beside, shared};
-    const auto& attr = plan.scan->as<ir::ScanAttr>();
-    llvm::Value* none = e_.i64(0);
-    llvm::Value* wanted = e_.CreateICmpSLE(threads_, e_.i64(1));
+    DeferredRows rows{.plan = &plan, .threads = threads_};
+    llvm::Value *one = e_.CreateICmpSLE(threads_, e_.i64(1)), *alone = runs_alone(*plan.scan);
+    llvm::Value* beside = plan_beside(rows) ? one : e_.getFalse();
     if (rows.shared) {
-      llvm::Value* together = e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(bytes));
-      wanted = e_.CreateOr(wanted, e_.CreateAnd(together, e_.CreateNot(runs_alone(*plan.scan))));
+      llvm::Value* filled =
+          e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(weight_bytes(plan.scan->region())));
+      beside = e_.CreateOr(beside, e_.CreateAnd(filled, e_.CreateNot(alone)));
     }
-    rows.groups = e_.CreateSelect(wanted, e_.dim(deferred_groups(attr.length), symbols_), none);
-    llvm::Value* later = e_.mul(rows.groups, e_.i64(kDeferredRows));
+    rows.by_others = e_.CreateAnd(e_.CreateAnd(alone, e_.CreateNot(runs_alone(*plan.product))), e_.CreateNot(one));
+    const auto never = [](llvm::Value* condition) {
+      const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition);
+      return known && known->isZero();
+    };
+    if (never(beside) && never(rows.by_others)) return;
+    const auto& attr = plan.scan->as<ir::ScanAttr>();
+    const auto groups = [&](int64_t size) { return e_.dim(deferred_groups(attr.length, size), symbols_); };
+    rows.size = e_.CreateSelect(rows.by_others, e_.i64(kRowsOfOthers), e_.i64(kDeferredRows));
+    rows.groups = e_.CreateSelect(rows.by_others, groups(kRowsOfOthers),
+                                  e_.CreateSelect(beside, groups(kDeferredRows), e_.i64(0)));
+    llvm::Value* later = e_.mul(rows.groups, rows.size);
     rows.in_front = e_.CreateSub(e_.dim(attr.length, symbols_), later);
-    rows.first_in_front = attr.reverse ? later : none;
-    const auto bytes_between = static_cast<uint64_t>(deferred_memory_bytes(machine_));
-    rows.memory = thread_memory(llvm::ArrayType::get(e_.getInt8Ty(), bytes_between));
-    e_.when(e_.CreateICmpSGT(rows.groups, none),
-            [&] { e_.CreateMemSet(rows.memory, e_.getInt8(0), bytes_between, llvm::Align(SEQC_ALIGNMENT)); });
+    rows.first_in_front = attr.reverse ? later : e_.i64(0);
+    if (rows.beside) {
+      const auto bytes = static_cast<uint64_t>(deferred_memory_bytes(machine_));
+      rows.memory = thread_memory(llvm::ArrayType::get(e_.getInt8Ty(), bytes));
+      e_.when(e_.CreateICmpSGT(rows.groups, e_.i64(0)),
+              [&] { e_.CreateMemSet(rows.memory, e_.getInt8(0), bytes, llvm::Align(SEQC_ALIGNMENT)); });
+    }
     running_.emplace(plan.scan, rows);
+  }
+
+  /// Finds the kernel of a step that can make rows besides, and would wait for its weights otherwise: because they do not stay
+  /// in the first caches of one thread, or of several.
+  bool plan_beside(DeferredRows& rows) {
+    const Deferred& plan = *rows.plan;
+    const int64_t bytes = weight_bytes(plan.scan->region());
+    for (const ir::Op* op : plan.scan->region().op_list())
+      if (!rows.beside && op->code() == Opcode::Kernel && pieces_beside(machine_, *plan.product, *op) > 0)
+        rows.beside = op;
+    if (bytes <= kFirstCache) rows.beside = nullptr;
+    rows.shared =
+        rows.beside && bytes > 2 * kFirstCache && plan.behind.empty() && shares_alike(*plan.product, *rows.beside);
+    return rows.beside;
+  }
+
+  llvm::Value* first_row_of(const DeferredRows& rows, llvm::Value* group) {
+    if (rows.plan->scan->as<ir::ScanAttr>().reverse)
+      return e_.mul(e_.CreateSub(e_.CreateSub(rows.groups, e_.i64(1)), group), rows.size);
+    return e_.add(rows.in_front, e_.mul(group, rows.size));
+  }
+
+  /// What the threads do that have no part in a scan: group after group, each of which they tell of by arriving.
+  void make_rows_for_other(const ir::Op& scan) {
+    const auto it = running_.find(&scan);
+    if (it == running_.end()) return;
+    const DeferredRows& rows = it->second;
+    e_.when(e_.CreateAnd(rows.by_others, e_.CreateICmpNE(thread_, e_.i64(0))), [&] {
+      llvm::Value *thread = thread_, *threads = threads_;
+      thread_ = e_.CreateSub(thread, e_.i64(1));
+      threads_ = rows.plan->behind.empty() ? e_.CreateSub(rows.threads, e_.i64(1)) : e_.i64(1);
+      e_.loop(e_.i64(0), rows.groups, 1, [&](llvm::Value* group) {
+        llvm::Value* first = first_row_of(rows, group);
+        call_product_for_rows(*rows.plan, first, rows.size);
+        for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, first, rows.size);
+        e_.CreateCall(arrival(), {call_, thread});
+      });
+      thread_ = thread;
+      threads_ = threads;
+    });
+  }
+
+  /// In front of a step: the one thread that runs it waits for the group of rows that it begins to read.
+  void wait_for_rows(const DeferredRows& rows, llvm::Value* step) {
+    e_.when(e_.CreateAnd(rows.by_others, e_.CreateICmpEQ(thread_, e_.i64(0))), [&] {
+      llvm::Value* behind = e_.CreateSub(step, rows.in_front);
+      llvm::Value* begins = e_.CreateICmpEQ(e_.CreateURem(behind, e_.i64(kRowsOfOthers)), e_.i64(0));
+      e_.when(e_.CreateAnd(begins, e_.CreateICmpSGE(behind, e_.i64(0))), [&] {
+        e_.CreateCall(arrival(), {call_, thread_});
+        wait_for_all(e_, wait(), call_, thread_, rows.threads);
+      });
+    });
   }
 
   const DeferredRows* rows_of(const ir::Op& product) const {
@@ -445,11 +511,19 @@ class BodyGenerator {
     const auto it = running_.find(&scan);
     if (it == running_.end()) return;
     DeferredRows& rows = it->second;
+    wait_for_rows(rows, step);
     llvm::Value *size = e_.i64(kDeferredRows), *group = e_.CreateUDiv(step, size);
-    rows.phase = e_.CreateSelect(e_.CreateICmpSLT(group, rows.groups), e_.CreateURem(step, size), e_.i64(-1));
-    rows.first_row = scan.as<ir::ScanAttr>().reverse
-                         ? e_.mul(e_.CreateSub(e_.CreateSub(rows.groups, e_.i64(1)), group), size)
-                         : e_.add(rows.in_front, e_.mul(group, size));
+    llvm::Value* active = e_.CreateAnd(e_.CreateICmpSLT(group, rows.groups), e_.CreateNot(rows.by_others));
+    rows.phase = e_.CreateSelect(active, e_.CreateURem(step, size), e_.i64(-1));
+    rows.first_row = first_row_of(rows, group);
+  }
+
+  void call_product_for_rows(const Deferred& plan, llvm::Value* first, llvm::Value* count) {
+    const KernelSignature sig(*plan.product);
+    auto arguments = arguments_at_row(plan, sig, first);
+    arguments.insert(arguments.end(), {thread_, threads_, e_.i64(0), count});
+    const KernelContext context{.far_results = far_results(*plan.product), .some_rows = true};
+    e_.CreateCall(kernels_.function(*plan.product, sig, context), arguments);
   }
 
   /// What a product's function takes for rows from number `row` on.
@@ -486,6 +560,7 @@ class BodyGenerator {
     if (may_leave_meetings(region)) plan_meetings(scan, meetings_);
     std::vector<llvm::Value*> scanned;
     for (size_t i = carries; i < scan.operands().size(); ++i) scanned.push_back(pointer(scan.operand(i)));
+    make_rows_for_other(scan);
     const auto finals = e_.loop(e_.i64(0), length, 1, initial, [&](llvm::Value* t, const Emitter::Carried& current) {
       llvm::Value* element = attr.reverse ? e_.CreateSub(e_.CreateSub(length, e_.i64(1)), t) : t;
       step_[&region] = t;
