@@ -48,15 +48,19 @@ bool shares_alike(const ir::Op& product, const ir::Op& kernel) {
   return blocks_of(first_product(product)) == blocks_of(first_product(kernel));
 }
 
-int64_t weight_bytes(const ir::Block& block) {
+int64_t weight_bytes(const ir::Op& kernel) {
   Dim bytes(0);
-  for (const ir::Op* kernel : kernels_in(block)) {
-    for (const ir::Op* op : kernel->region().op_list())
-      if (op->code() == ir::Opcode::Contract)
-        bytes = bytes + element_count(op->operand(1)->shape()) *
-                            Dim(static_cast<int64_t>(ir::size_of(op->operand(1)->dtype())));
-  }
+  for (const ir::Op* op : kernel.region().op_list())
+    if (op->code() == ir::Opcode::Contract)
+      bytes = bytes +
+              element_count(op->operand(1)->shape()) * Dim(static_cast<int64_t>(ir::size_of(op->operand(1)->dtype())));
   return bytes.is_constant() ? bytes.constant() : 0;
+}
+
+int64_t weight_bytes(const ir::Block& block) {
+  int64_t bytes = 0;
+  for (const ir::Op* kernel : kernels_in(block)) bytes += weight_bytes(*kernel);
+  return bytes;
 }
 
 int64_t pieces_beside(const Machine& machine, const ir::Op& product, const ir::Op& kernel) {

@@ -38,7 +38,8 @@ struct KernelContext {
 int64_t pieces_beside(const Machine& machine, const ir::Op& product, const ir::Op& kernel);
 /// Whether each thread has the same blocks of both.
 bool shares_alike(const ir::Op& product, const ir::Op& kernel);
-/// Bytes of all weights that the kernels of a block multiply; 0 where a size is not known.
+/// Bytes of all weights that a kernel multiplies, or those of a block; none where a size is not known.
+int64_t weight_bytes(const ir::Op& kernel);
 int64_t weight_bytes(const ir::Block& block);
 /// Bytes of the memory for sums from one piece to the next.
 int64_t deferred_memory_bytes(const Machine& machine);

@@ -19,8 +19,8 @@ namespace {
 
 using ir::Opcode;
 
-/// Bytes of a core's first cache.
-constexpr int64_t kFirstCache = 32 << 10;
+/// Bytes of a core's first cache, and of what the third one holds while others use it, too.
+constexpr int64_t kFirstCache = 32 << 10, kThirdCache = 6 << 20;
 /// Rows of a product that threads make for another one at a time: a few tiles, whatever their size.
 constexpr int64_t kRowsOfOthers = 12;
 
@@ -378,11 +378,15 @@ class BodyGenerator {
           e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(weight_bytes(plan.scan->region())));
       beside = e_.CreateOr(beside, e_.CreateAnd(filled, e_.CreateNot(alone)));
     }
-    rows.by_others = e_.CreateAnd(e_.CreateAnd(alone, e_.CreateNot(runs_alone(*plan.product))), e_.CreateNot(one));
     const auto never = [](llvm::Value* condition) {
       const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition);
       return known && known->isZero();
     };
+    rows.by_others = alone;
+    if (!never(alone)) {
+      llvm::Value* together = e_.CreateNot(e_.CreateOr(one, runs_alone(*plan.product)));
+      rows.by_others = e_.CreateAnd(alone, together);
+    }
     if (never(beside) && never(rows.by_others)) return;
     const auto& attr = plan.scan->as<ir::ScanAttr>();
     const auto groups = [&](int64_t size) { return e_.dim(deferred_groups(attr.length, size), symbols_); };
@@ -401,15 +405,16 @@ class BodyGenerator {
     running_.emplace(plan.scan, rows);
   }
 
-  /// Finds the kernel of a step that can make rows besides, and would wait for its weights otherwise: because they do not stay
-  /// in the first caches of one thread, or of several.
+  /// Finds the kernel of a step that can make rows besides, and would wait for its weights otherwise: because they do not
+  /// stay in the first caches of one thread, or of several.
   bool plan_beside(DeferredRows& rows) {
     const Deferred& plan = *rows.plan;
     const int64_t bytes = weight_bytes(plan.scan->region());
     for (const ir::Op* op : plan.scan->region().op_list())
       if (!rows.beside && op->code() == Opcode::Kernel && pieces_beside(machine_, *plan.product, *op) > 0)
         rows.beside = op;
-    if (bytes <= kFirstCache) rows.beside = nullptr;
+    // Weights that come from memory are read as seldom as possible: those of the product for as many rows as there are.
+    if (bytes <= kFirstCache || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
     rows.shared =
         rows.beside && bytes > 2 * kFirstCache && plan.behind.empty() && shares_alike(*plan.product, *rows.beside);
     return rows.beside;

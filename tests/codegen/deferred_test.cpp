@@ -143,7 +143,8 @@ TEST_CASE("deferred rows: which products have them") {
   CHECK(deferred(stack({{"GRU_lbr", 5, 65}})) == 1);
   CHECK(deferred(stack({{"RNN", 64, 128}})) == 1);
   CHECK(deferred(stack({{"LSTM", 20, 64}, {"LSTM", 64, 64}})) == 2);
-  CHECK(deferred(stack({{"RNN", 64, 64}})) == 1);  // by other threads only: its weights stay in the first cache
+  CHECK(deferred(stack({{"LSTM", 8, 768}})) == 0);  // 9 MB of weights come from memory
+  CHECK(deferred(stack({{"RNN", 64, 64}})) == 1);   // by other threads only: its weights stay in the first cache
 }
 
 TEST_CASE("deferred rows: what is read besides, read by others, or summed in other types is made in front") {
