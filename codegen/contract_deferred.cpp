@@ -152,6 +152,7 @@ OtherSums ContractKernel::sums_beside(llvm::Value* part, llvm::Value* parts) {
   llvm::Value *phase = f_.beside->phase, *memory = f_.beside->memory;
   const int64_t depth = product.chains_[0][0].depth.constant(), most = (depth + pieces_ - 1) / pieces_;
   OtherSums others;
+  others.registers = kDeferredRows * product.deferred_width();
   others.most = most;
   others.grain = std::gcd(most, depth);
   llvm::Value* number = e_.add(e_.mul(phase, visits_), visit_);

@@ -71,7 +71,8 @@ class Products {
     constexpr size_t kProducts = 48;               // of one pass through the loop over k, about
     const int64_t width = dots_ ? c_.group() : 1;  // k of a step
     const auto least = static_cast<size_t>(c_.group() / width);
-    const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / sums.size(), least, 8)));
+    const auto unroll =
+        static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / products_of_one(sums), least, 8)));
     const auto run = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
       const int64_t at_once = steps * wide;
       llvm::Value* whole = end;
@@ -110,6 +111,13 @@ class Products {
   }
 
  private:
+  /// Multiply-adds that come with one k, about.
+  size_t products_of_one(const Emitter::Carried& sums) const {
+    const bool others = tile_.others && c_.depth.is_constant();
+    return sums.size() +
+           (others ? static_cast<size_t>(tile_.others->registers * tile_.others->most / c_.depth.constant()) : 0);
+  }
+
   /// The first passes through a loop from `begin` to `end`, of `at_once` k each, together with terms of the other sums; the
   /// k behind them.
   llvm::Value* add_others(llvm::Value* begin, llvm::Value* end, int64_t at_once,

@@ -49,6 +49,7 @@ struct OtherSums {
     Emitter::Carried sums;     ///< so far
   };
   llvm::Value* wanted;           ///< i1: whether there are any
+  int64_t registers;             ///< how many sums
   int64_t most;                  ///< how many terms there are at most while all products are summed
   int64_t grain;                 ///< of which their number is a multiple
   std::function<Terms()> begin;  ///< emits what comes before

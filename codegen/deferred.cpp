@@ -79,7 +79,7 @@ bool works_by_rows(const Op& kernel, const std::set<const Value*>& rows, const D
     if (shape.empty() || !(shape[0] == steps)) return false;
     for (const Value* operand : op->operands()) {
       if (is_defined_inside(operand, kernel.region())) continue;
-      const bool has_rows = rows.count(strip_reshapes(const_cast<Value*>(operand))) > 0;
+      const bool has_rows = rows.count(strip_reshapes(operand)) > 0;
       if (has_rows ? !(operand->shape()[0] == steps)
                    : operand->rank() >= op->result()->rank() && !(operand->shape()[0] == Dim(1)))
         return false;
@@ -94,7 +94,7 @@ const Op* product_behind(const Value* input, const Op& scan, std::vector<const O
   std::set<const Op*> found;
   std::vector<const Value*> open = {input};
   while (!open.empty()) {
-    const Value* value = strip_reshapes(const_cast<Value*>(open.back()));
+    const Value* value = strip_reshapes(open.back());
     open.pop_back();
     const Op* op = value->op();
     if (!op || op->code() != Opcode::Kernel || op->parent() != scan.parent()) continue;
@@ -192,7 +192,7 @@ KernelOfRows kernel_of_rows(const Op& kernel, const Deferred& plan) {
       if (operand->is_constant()) {
         map[operand] = result.function->constant(operand->constant());
       } else {
-        const bool has_rows = plan.rows_of.count(strip_reshapes(const_cast<Value*>(operand))) > 0;
+        const bool has_rows = plan.rows_of.count(strip_reshapes(operand)) > 0;
         map[operand] = result.function->body().add_argument(has_rows ? with_rows(operand->type()) : operand->type());
       }
       result.buffers[map[operand]] = operand;

@@ -5,16 +5,12 @@
 #include <vector>
 
 #include "ir/infer.h"
+#include "ir/kept_states.h"
 
 namespace seqc::codegen {
 namespace {
 
 using namespace ir;
-
-const Value* behind_reshapes(const Value* value) {
-  while (value->op() && value->op()->code() == Opcode::Reshape) value = value->op()->operand(0);
-  return value;
-}
 
 std::vector<const Op*> contractions(const Op& kernel) {
   std::vector<const Op*> found;
@@ -47,12 +43,12 @@ std::optional<Meeting> meeting(const Op& first, const Op& second, const Block& r
   const Op& product = *contractions(second)[0];
   const Value* read = product.operand(0);
   if (is_defined_inside(read, second.region()) || is_defined_inside(product.operand(1), region)) return std::nullopt;
-  const Value *read_from = behind_reshapes(read), *made = read_from;
+  const Value *read_from = strip_reshapes(read), *made = read_from;
   const auto& yielded = region.terminator()->operands();
   if (carried) {
     const auto& scan = region.parent_op()->as<ScanAttr>();
     for (size_t i = 0; i < static_cast<size_t>(scan.carries); ++i)
-      if (read_from == region.argument(i)) made = behind_reshapes(yielded[i]);
+      if (read_from == region.argument(i)) made = strip_reshapes(yielded[i]);
   }
   const ContractSpec spec = parse_contract_spec(product.as<ContractAttr>().spec);
   const Dim depth = read->shape()[spec.lhs.find(spec.summed[0])];

@@ -23,7 +23,7 @@ bool leaves_block(const Value* value) {
   });
 }
 
-Value* strip_reshapes(Value* value) {
+const Value* strip_reshapes(const Value* value) {
   while (value->op() && value->op()->code() == Opcode::Reshape) value = value->op()->operand(0);
   return value;
 }

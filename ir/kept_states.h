@@ -24,6 +24,9 @@ std::vector<KeptState> kept_states(const Op& scan);
 bool leaves_block(const Value* value);
 
 /// The value whose bytes a reshape (through any number of reshapes) shows.
-Value* strip_reshapes(Value* value);
+const Value* strip_reshapes(const Value* value);
+inline Value* strip_reshapes(Value* value) {
+  return const_cast<Value*>(strip_reshapes(static_cast<const Value*>(value)));
+}
 
 }  // namespace seqc::ir

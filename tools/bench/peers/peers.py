@@ -18,6 +18,7 @@ import goals
 import models
 import report
 import whole_models
+from results import Results
 
 # Per element |got - want| <= ATOL + RTOL * |want|, want being ONNX Runtime's: a speed of wrong numbers is no result.
 ATOL, RTOL = 1e-5, 1e-3
@@ -121,7 +122,8 @@ def measure(arguments, name, model, threads, job, builds=((),), **row):
     wrong."""
     row = {"model": name, "threads": threads, **row}
     job = {"ort": str(arguments.ort), "model": str(model), "threads": threads, "seconds": arguments.seconds,
-           "rounds": arguments.rounds, "cpu_time": arguments.cpu_time, "atol": ATOL, "rtol": RTOL, **job}
+           "rounds": arguments.rounds, "patience": arguments.patience, "cpu_time": arguments.cpu_time,
+           "atol": ATOL, "rtol": RTOL, **job}
     problems = []
     if arguments.seqc:
         for options in builds:
@@ -224,12 +226,14 @@ def parse():
     parser.add_argument("--threads", default="1,2", help="comma separated thread counts (1,2)")
     parser.add_argument("--seconds", type=float, help="measuring time a row, all engines together (4)")
     parser.add_argument("--rounds", type=int, help="turns of each engine, at least (9)")
+    parser.add_argument("--patience", type=float, default=20, metavar="SECONDS",
+                        help="how long a row waits at most until the machine is quiet, in all (20)")
     parser.add_argument("--cpu-time", action="store_true",
                         help="at one thread, leave out the time that other programs had the processor")
     parser.add_argument("--quick", action="store_true", help="a few configurations, for about a second each")
     parser.add_argument("--models", type=pathlib.Path, metavar="DIR",
                         help="whole models as well: folders with model.onnx and test_data_set_0, one thread")
-    parser.add_argument("--resume", action="store_true", help="keep the rows that results.json has")
+    parser.add_argument("--resume", action="store_true", help="go on with results.json: rows that it has are not measured again")
     parser.add_argument("--check", action="store_true", help="tell which goals are met; exit code 1 if one is missed")
     parser.add_argument("--against", type=pathlib.Path, metavar="RESULTS.json",
                         help="tell which ratios differ from an earlier run's by more than 15 %%")
@@ -252,26 +256,20 @@ def parse():
 
 
 def run(arguments, path):
-    """Measures what is asked for, and returns all rows."""
-    kept = {}
-    if arguments.resume and path.exists():
-        kept = {(row["model"], row["threads"]): row for row in json.loads(path.read_text())["rows"] if "problem" not in row}
+    """Measures what is asked for."""
     todo = list(tasks(arguments))
     if not todo:
         raise SystemExit(f"nothing matches {arguments.patterns}; --list names the configurations")
-    progress, rows = Progress(len(todo)), []
+    progress = Progress(len(todo))
     head = {"machine": machine(), "date": time.strftime("%Y-%m-%d %H:%M"), "atol": ATOL, "rtol": RTOL}
+    results = Results(path, head, arguments.resume)
     print(report.header(head), flush=True)
     for done, (name, threads, work) in enumerate(todo):
         progress.show(done, f"{name}, {threads} thread{'s' if threads > 1 else ''}")
-        rows.append(kept.get((name, threads)) or work())
+        row = results.find(name, threads) or work()
         progress.clear()
-        print(report.line(rows[-1]), flush=True)
-        whole = json.dumps({**head, "rows": rows}, indent=1)
-        partial = path.with_suffix(".partial")
-        partial.write_text(whole)
-        partial.replace(path)
-    return rows
+        print(report.line(row), flush=True)
+        results.add(row)
 
 
 def main():
