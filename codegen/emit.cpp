@@ -74,6 +74,11 @@ llvm::Value* Emitter::dim(const ir::Dim& dim, const Symbols& symbols) {
   return sum;
 }
 
+llvm::Value* Emitter::select(llvm::Value* condition, llvm::Value* a, llvm::Value* b) {
+  if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition)) return known->isOne() ? a : b;
+  return CreateSelect(condition, a, b);
+}
+
 void Emitter::loop(llvm::Value* begin, llvm::Value* end, int64_t step, const std::function<void(llvm::Value*)>& body) {
   loop(begin, end, step, {}, [&](llvm::Value* i, const Carried&) -> Carried {
     body(i);

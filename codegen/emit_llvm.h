@@ -44,6 +44,8 @@ class Emitter : public llvm::IRBuilder<> {
   /// Adds and multiplies that fold constants; index arithmetic never wraps.
   llvm::Value* add(llvm::Value* a, llvm::Value* b);
   llvm::Value* mul(llvm::Value* a, llvm::Value* b);
+  /// A select that is no instruction where the condition is known.
+  llvm::Value* select(llvm::Value* condition, llvm::Value* a, llvm::Value* b);
 
   /// The value of a dim expression; names are looked up in `symbols`.
   using Symbols = std::map<std::string, llvm::Value*>;

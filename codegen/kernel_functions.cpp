@@ -59,6 +59,7 @@ llvm::Function* KernelFunctions::function(const ir::Op& kernel, const KernelSign
   for (const size_t i : context.far_results) key += fmt::format("far: {}", i);
   if (context.meeting) key += fmt::format("waits: {} x {}", context.meeting->columns, context.meeting->block);
   if (context.some_rows) key += "some rows";
+  if (context.alone) key += "alone";
   if (context.beside) key += "beside: " + kernel_key(*context.beside, KernelSignature(*context.beside));
   llvm::Function*& known = functions_[key];
   return known ? known : known = generate(kernel, signature, context);
@@ -122,6 +123,10 @@ llvm::Function* KernelFunctions::generate(const ir::Op& kernel, const KernelSign
   frame.thread = arguments.take();
   frame.threads = arguments.take();
   frame.step = arguments.take();
+  if (context.alone) {
+    frame.thread = e.i64(0);
+    frame.threads = e.i64(1);
+  }
   if (context.ahead) {
     for (size_t i = 0; i < context.ahead->slices.size(); ++i) frame.ahead.push_back(arguments.take());
     frame.ahead_lines = context.ahead->lines;

@@ -31,6 +31,7 @@ struct KernelContext {
   const Meeting* meeting = nullptr;      ///< how it waits for threads that are still at the kernel before
   llvm::Function* wait = nullptr;        ///< see create_wait
   bool some_rows = false;                ///< whether a product makes only some rows
+  bool alone = false;                    ///< whether thread 0 runs all of it: nothing is shared, and no share computed
   const ir::Op* beside = nullptr;        ///< a product of which it makes rows (see deferred.h)
 };
 

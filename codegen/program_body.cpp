@@ -188,7 +188,7 @@ void BodyGenerator::emit_block(const ir::Block& block) {
     llvm::Value* small = runs_alone(*op);
     if (options_.schedule) options_.schedule->ops.push_back(describe_sharing(*op, small));
     e_.when(e_.CreateAnd(alone, e_.CreateNot(small)), [&] { emit_barrier(); });
-    threads_ = e_.CreateSelect(small, e_.i64(1), all);
+    threads_ = e_.select(small, e_.i64(1), all);
     emit_op(*op);
     threads_ = all;
     alone = small;
@@ -277,11 +277,19 @@ void BodyGenerator::call_kernel(const ir::Op& kernel) {
     function = kernels_.function(kernel, sig, context);
     e_.CreateCall(function, all);
   };
+  const auto call_alone = [&] {
+    context.alone = true;
+    e_.when(e_.CreateICmpEQ(thread_, e_.i64(0)), [&] { call(false, beside); });
+    context.alone = false;
+  };
   tell(kernel, 0);
-  if (meeting == meetings_.at.end()) {
+  const auto* known = llvm::dyn_cast<llvm::ConstantInt>(threads_);
+  if (known && known->isOne()) {
+    call_alone();
+  } else if (meeting == meetings_.at.end()) {
     call(false, beside);
   } else {  // one thread, which waits for nobody, has code of its own: waits cost it registers
-    e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), [&] { call(false, beside); });
+    e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), call_alone);
     when_shared([&] { call(true, beside && beside->shared); });
   }
   if (beside && !beside->plan->behind.empty()) finish_rows(*beside);

@@ -38,9 +38,8 @@ void BodyGenerator::defer_rows(const Deferred& plan) {
   if (never(beside) && never(rows.by_others)) return;
   const auto& attr = plan.scan->as<ir::ScanAttr>();
   const auto groups = [&](int64_t size) { return e_.dim(deferred_groups(attr.length, size), symbols_); };
-  rows.size = e_.CreateSelect(rows.by_others, e_.i64(kRowsOfOthers), e_.i64(kDeferredRows));
-  rows.groups =
-      e_.CreateSelect(rows.by_others, groups(kRowsOfOthers), e_.CreateSelect(beside, groups(kDeferredRows), e_.i64(0)));
+  rows.size = e_.select(rows.by_others, e_.i64(kRowsOfOthers), e_.i64(kDeferredRows));
+  rows.groups = e_.select(rows.by_others, groups(kRowsOfOthers), e_.select(beside, groups(kDeferredRows), e_.i64(0)));
   llvm::Value* later = e_.mul(rows.groups, rows.size);
   rows.in_front = e_.CreateSub(e_.dim(attr.length, symbols_), later);
   rows.first_in_front = attr.reverse ? later : e_.i64(0);
@@ -167,7 +166,7 @@ void BodyGenerator::begin_step(const ir::Op& scan, llvm::Value* step) {
   wait_for_rows(rows, step);
   llvm::Value *size = e_.i64(kDeferredRows), *group = e_.CreateUDiv(step, size);
   llvm::Value* active = e_.CreateAnd(e_.CreateICmpSLT(group, rows.groups), e_.CreateNot(rows.by_others));
-  rows.phase = e_.CreateSelect(active, e_.CreateURem(step, size), e_.i64(-1));
+  rows.phase = e_.select(active, e_.CreateURem(step, size), e_.i64(-1));
   rows.first_row = first_row_of(rows, group);
 }
 

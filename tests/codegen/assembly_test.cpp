@@ -15,15 +15,16 @@ using ir::DType;
 
 namespace {
 
-/// One layer over 33 steps (enough for rows that are made while it runs), whose input has as many features as it has hidden units.
-std::string layer(const std::string& cell, int64_t hidden, int64_t batch) {
+/// One layer, whose input has as many features as it has hidden units; 33 steps are enough for rows that are made while it
+/// runs.
+std::string layer(const std::string& cell, int64_t hidden, int64_t batch, int64_t steps = 33) {
   const int64_t gates = cell == "LSTM" ? 4 : 3;
   test::Random random(1);
   const auto tensor = [&](std::vector<int64_t> shape) {
     return test::random_tensor(DType::f32, std::move(shape), random);
   };
   test::ModelBuilder model(14);
-  model.input("X", DType::f32, {33, batch, hidden}).output("Y", DType::f32, {33, 1, batch, hidden});
+  model.input("X", DType::f32, {steps, batch, hidden}).output("Y", DType::f32, {steps, 1, batch, hidden});
   model.initializer("W", tensor({1, gates * hidden, hidden})).initializer("R", tensor({1, gates * hidden, hidden}));
   model.initializer("B", tensor({1, 2 * gates * hidden}));
   auto node = model.node(cell, {"X", "W", "R", "B"}, {"Y"}).attr("hidden_size", hidden);
@@ -99,4 +100,13 @@ TEST_CASE("assembly: exp multiplies by its power of two at once where the proces
   model.node("Exp", {"X"}, {"Y"});
   CHECK(assembly(model.bytes(), "x86-64-v4").find("vscalefps") != std::string::npos);
   CHECK(assembly(model.bytes(), "x86-64-v3").find("vscalefps") == std::string::npos);
+}
+
+TEST_CASE("assembly: what one thread runs alone divides nothing into shares") {
+  const auto divides = [](const std::string& text) { return text.find("\tdiv") != std::string::npos; };
+  for (const char* cell : {"LSTM", "GRU"}) {
+    CAPTURE(cell);
+    CHECK(!divides(assembly(layer(cell, 16, 1, 1), "x86-64-v4")));
+    CHECK(divides(assembly(layer(cell, 256, 16), "x86-64-v4")));
+  }
 }
