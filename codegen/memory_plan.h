@@ -46,7 +46,8 @@ struct MemoryPlan {
 
 /// How many threads at most share a call.
 inline constexpr int64_t kMostThreads = 32;
-/// Bytes at the start of every workspace that belong to the call itself: where its threads meet (see barrier.cpp).
+/// Bytes at the start of every workspace that belong to the call itself: what the threads share (see run.cpp) and where they
+/// meet (see barrier.cpp).
 inline constexpr int64_t kCallHeaderBytes = 128 + 128 * kMostThreads;
 
 /// Bytes of a value, rounded up to whole cache lines.
