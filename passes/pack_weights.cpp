@@ -11,17 +11,18 @@ namespace {
 using namespace ir;
 
 /// Columns of one block of the packed weights, for `results` contractions that run together. One row should fill about
-/// eight accumulators (enough independent chains for two FMA pipes of latency four), but four where it waits for weights
-/// from the second cache (`from_afar`): more of narrow blocks is still in the first one when the next step walks back over
-/// them, and less is left to do behind the last of them. Of many rows each should fill about four, since a tall tile of
-/// rows reads its weights least often. Not with more padding than a quarter; fewer columns than a vector get a block of
-/// their own power of two.
-int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, bool from_afar, DType type,
+/// eight accumulators (enough independent chains for two FMA pipes of latency four), but as few from `least` on as it can
+/// where it waits for weights from the second cache: more of narrow blocks is still in the first one when the next step
+/// walks back over them, and less is left to do behind the last of them. Of many rows each should fill about four, since a
+/// tall tile of rows reads its weights least often. Not with more padding than a quarter; fewer columns than a vector get a
+/// block of their own power of two.
+int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, size_t least, DType type,
                      const PassContext& context) {
   const int64_t vector =
       std::max<int64_t>(1, type == DType::f64 || size_of(type) == 8 ? context.vector_lanes / 2 : context.vector_lanes);
-  const size_t few = one_row && !from_afar ? 2 : 1;  // results that fill enough with four vectors each
-  int64_t vectors = results <= few ? 4 : results <= 2 * few ? 2 : 1;
+  constexpr size_t kMost = 4;
+  auto vectors = static_cast<int64_t>(one_row ? std::bit_ceil(std::min(kMost, (least + results - 1) / results))
+                                              : std::bit_floor(std::max<size_t>(1, kMost / results)));
   if (!columns.is_constant()) return vector * vectors;
   const int64_t count = std::max<int64_t>(1, columns.constant());
   if (count < vector) return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(count)));
@@ -37,12 +38,14 @@ int64_t choose_group(DType type, DType weights) {
   return weights == DType::i8 && type == DType::i32 ? 4 : 1;
 }
 
-/// True if a product takes weights as fast as they come, without a conversion, and those of all products around it do not
-/// stay in the first cache from step to step.
-bool waits_for_weights(const Op* product) {
+/// How many accumulators one row of a product must fill at least. With five no chain waits for its last sum. Fewer are
+/// enough where all products around it need more weights in each step than stay in the first cache, and this one takes them
+/// as they come, without a conversion: four, a chain for each cycle of a sum, if two threads can keep the weights in their
+/// first caches; else three, since a line of weights comes from the second cache every other cycle.
+size_t least_accumulators(const Op* product) {
   constexpr int64_t kFirstCache = 32 << 10;
   const DType type = product->result()->dtype(), stored = product->operand(1)->dtype();
-  if (stored != type && choose_group(type, stored) != 4) return false;
+  if (stored != type && choose_group(type, stored) != 4) return 5;
   Dim bytes(0);
   for (const Op* op : product->parent()->op_list()) {
     if (op->code() != Opcode::Contract) continue;
@@ -50,7 +53,8 @@ bool waits_for_weights(const Op* product) {
       bytes =
           bytes + element_count(op->operand(i)->shape()) * Dim(static_cast<int64_t>(size_of(op->operand(i)->dtype())));
   }
-  return bytes.is_constant() && bytes.constant() > kFirstCache;
+  if (!bytes.is_constant() || bytes.constant() <= kFirstCache) return 5;
+  return bytes.constant() <= 2 * kFirstCache ? 4 : 3;
 }
 
 /// The op of `block` or of an enclosing block before which values used in `block` can be computed once for all steps.
@@ -82,7 +86,7 @@ void pack(Op* op, const PassContext& context) {
   const std::vector<Value*> weights(op->operands().begin() + 1, op->operands().end());
   ContractAttr packed = attr;
   const bool one_row = row_count(*op, spec) == Dim(1);
-  packed.lanes = choose_lanes(columns, weights.size(), one_row, waits_for_weights(op), op->result()->dtype(), context);
+  packed.lanes = choose_lanes(columns, weights.size(), one_row, least_accumulators(op), op->result()->dtype(), context);
   packed.group = choose_group(op->result()->dtype(), weights[0]->dtype());
 
   Builder b = Builder::before(outermost_point(op, weights));
