@@ -10,12 +10,11 @@ namespace {
 
 using namespace ir;
 
-/// Columns of one block of the packed weights, for `results` contractions that run together. One row should fill about
-/// eight accumulators (enough independent chains for two FMA pipes of latency four), but as few from `least` on as it can
-/// where it waits for weights from the second cache: more of narrow blocks is still in the first one when the next step
-/// walks back over them, and less is left to do behind the last of them. Of many rows each should fill about four, since a
-/// tall tile of rows reads its weights least often. Not with more padding than a quarter; fewer columns than a vector get a
-/// block of their own power of two.
+/// Columns of one block of the packed weights, for `results` contractions that run together. One row fills at least `least`
+/// accumulators if four vectors a result are enough for that, and as few more as a power of two allows: more of narrow
+/// blocks is still in the first cache when the next step walks back over them, and less is left to do behind the last of
+/// them. Of many rows each should fill about four, since a tall tile of rows reads its weights least often. Not with more
+/// padding than a quarter; fewer columns than a vector get a block of their own power of two.
 int64_t choose_lanes(const Dim& columns, size_t results, bool one_row, size_t least, DType type,
                      const PassContext& context) {
   const int64_t vector =
@@ -38,10 +37,11 @@ int64_t choose_group(DType type, DType weights) {
   return weights == DType::i8 && type == DType::i32 ? 4 : 1;
 }
 
-/// How many accumulators one row of a product must fill at least. With five no chain waits for its last sum. Fewer are
-/// enough where all products around it need more weights in each step than stay in the first cache, and this one takes them
-/// as they come, without a conversion: four, a chain for each cycle of a sum, if two threads can keep the weights in their
-/// first caches; else three, since a line of weights comes from the second cache every other cycle.
+/// How many accumulators one row of a product fills at least, see choose_lanes. Two FMA pipes of latency four want about
+/// eight independent chains: with five, two to four products have six or eight. Fewer are enough where all products around
+/// it need more weights in each step than stay in the first cache, and this one takes them as they come, without a
+/// conversion: four if two threads together can keep the weights in their first caches, else three, since the chains then
+/// wait for the weights and not for each other.
 size_t least_accumulators(const Op* product) {
   constexpr int64_t kFirstCache = 32 << 10;
   const DType type = product->result()->dtype(), stored = product->operand(1)->dtype();
