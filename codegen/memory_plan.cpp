@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "codegen/deferred.h"
+#include "codegen/repeats.h"
 #include "ir/error.h"
 #include "ir/kept_states.h"
 #include "ir/named_dims.h"
@@ -184,6 +185,10 @@ class Planner {
       if (i >= first_yield(*parent)) carried = i - first_yield(*parent);
     }
     const size_t born = begin_.at(value->op());
+    if (!carried && parent && may_repeat(*parent)) {
+      requests_.push_back({value, most_bytes(value) * Dim(2), begin_.at(parent), end_.at(parent), requests_.size()});
+      return set(value, {.place = Place::Alternate});
+    }
     if (!carried) {
       requests_.push_back({value, most_bytes(value), born, last_use(value, block), requests_.size()});
       return set(value, {.place = Place::Arena});

@@ -1,6 +1,7 @@
 #include "codegen/program_body_llvm.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "codegen/access.h"
 #include "codegen/output_order.h"
@@ -172,6 +173,19 @@ llvm::Value* BodyGenerator::place(const ir::Value* value) {
   internal_error(__FILE__, __LINE__, "place", "unknown place");
 }
 
+/// The same for what this thread computes for itself. What leaves the step belongs there only when thread 0 has computed it;
+/// the others have two places in turn for it, as the step that follows reads it.
+llvm::Value* BodyGenerator::own_place(const ir::Value* value) {
+  const int64_t bytes = padded_bytes(value->type()).constant();
+  const bool leaves = leaves_step(value);
+  const auto size = static_cast<uint64_t>(bytes * (leaves ? 2 : 1) + SEQC_ALIGNMENT);  // kernels read whole vectors
+  llvm::Value* memory = thread_memory(llvm::ArrayType::get(e_.getInt8Ty(), size));
+  if (!leaves) return memory;
+  llvm::Value* odd = e_.CreateAnd(step_.at(value->op()->parent()), e_.i64(1));
+  memory = e_.CreateInBoundsGEP(e_.getInt8Ty(), memory, e_.mul(odd, e_.i64(bytes)));
+  return e_.CreateSelect(e_.CreateICmpEQ(body_->getArg(1), e_.i64(0)), place(value), memory);
+}
+
 // --- ops ------------------------------------------------------------------------------------------------------------
 
 /// What is too little to share runs on thread 0 alone: the others pass through with empty shares, and all meet when it
@@ -181,6 +195,10 @@ void BodyGenerator::emit_block(const ir::Block& block) {
   for (const ir::Op* op : block.op_list()) {
     if (is_view(*op) || op->code() == Opcode::Yield || op->code() == Opcode::Return) {
       emit_op(*op);
+      continue;
+    }
+    if (repeated_.contains(op)) {
+      repeat_on_each(*op);
       continue;
     }
     for (const Deferred& plan : deferred_)
@@ -195,6 +213,17 @@ void BodyGenerator::emit_block(const ir::Block& block) {
     announce_behind(op);
   }
   e_.when(alone, [&] { emit_barrier(); });
+}
+
+void BodyGenerator::repeat_on_each(const ir::Op& kernel) {
+  if (options_.schedule) {
+    options_.schedule->ops.push_back(describe_sharing(kernel, e_.getTrue()));
+    options_.schedule->ops.back().sharing = Sharing::Each;
+  }
+  llvm::Value *thread = std::exchange(thread_, e_.i64(0)), *threads = std::exchange(threads_, e_.i64(1));
+  call_kernel(kernel);
+  thread_ = thread;
+  threads_ = threads;
 }
 
 /// i1: whether thread 0 runs `op` alone. Where threads look at results to decide what to do next, they meet.
@@ -212,7 +241,8 @@ void BodyGenerator::tell(const ir::Op& op, int64_t what) {
       return e_.CreateLoad(e_.getPtrTy(), e_.CreateInBoundsGEP(e_.getPtrTy(), kernel_listener_, e_.i64(index)));
     };
     auto* type = llvm::FunctionType::get(e_.getVoidTy(), {e_.getPtrTy(), e_.getInt32Ty(), e_.getInt32Ty()}, false);
-    e_.CreateCall(type, field(what), {field(3), e_.getInt32(number->second), e_.CreateTrunc(thread_, e_.getInt32Ty())});
+    llvm::Value* thread = e_.CreateTrunc(body_->getArg(1), e_.getInt32Ty());
+    e_.CreateCall(type, field(what), {field(3), e_.getInt32(number->second), thread});
   });
 }
 
@@ -242,7 +272,10 @@ void BodyGenerator::emit_op(const ir::Op& op) {
 
 void BodyGenerator::call_kernel(const ir::Op& kernel) {
   const KernelSignature sig(kernel);
-  for (size_t i = 0; i < kernel.result_count(); ++i) pointers_[kernel.result(i)] = place(kernel.result(i));
+  for (size_t i = 0; i < kernel.result_count(); ++i) {
+    const ir::Value* result = kernel.result(i);
+    pointers_[result] = repeated_.contains(&kernel) ? own_place(result) : place(result);
+  }
   if (const DeferredRows* rows = rows_behind(kernel)) return call_for_rows_in_front(kernel, *rows);
   const DeferredRows* deferred = rows_of(kernel);
   std::vector<llvm::Value*> arguments =
@@ -292,7 +325,6 @@ void BodyGenerator::call_kernel(const ir::Op& kernel) {
     e_.when(e_.CreateICmpSLE(threads_, e_.i64(1)), call_alone);
     when_shared([&] { call(true, beside && beside->shared); });
   }
-  if (beside && !beside->plan->behind.empty()) finish_rows(*beside);
   if (options_.schedule) {
     std::string& loops = options_.schedule->ops.back().loops = kernels_.loops(function);
     if (deferred) loops += "; all but the first rows are made while the scan runs";
@@ -308,6 +340,7 @@ void BodyGenerator::call_kernel(const ir::Op& kernel) {
     when_shared([&] { e_.CreateCall(arrival(), {call_, thread_}); });
   else
     emit_barrier();
+  if (beside && !beside->plan->behind.empty()) finish_rows(*beside);
   tell(kernel, 2);
 }
 

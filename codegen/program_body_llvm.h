@@ -13,6 +13,7 @@
 #include "codegen/meetings.h"
 #include "codegen/memory_plan.h"
 #include "codegen/program_llvm.h"
+#include "codegen/repeats.h"
 
 namespace seqc::codegen {
 
@@ -51,6 +52,7 @@ class BodyGenerator {
   llvm::Constant* bytes_of(const ir::Tensor& tensor);
   llvm::Value* slot_pointer(size_t slot) { return e_.CreateInBoundsGEP(e_.getInt8Ty(), call_, slot_offsets_[slot]); }
   llvm::Value* place(const ir::Value* value);
+  llvm::Value* own_place(const ir::Value* value);
   llvm::Value* thread_memory(llvm::Type* type);
   /// Memory of this thread for a number that kernels read.
   llvm::Value* number_slot() { return thread_memory(e_.getInt64Ty()); }
@@ -59,6 +61,7 @@ class BodyGenerator {
 
   void emit_block(const ir::Block& block);
   static bool is_view(const ir::Op& op) { return op.code() == ir::Opcode::Reshape || op.code() == ir::Opcode::Slice; }
+  void repeat_on_each(const ir::Op& kernel);
   llvm::Value* runs_alone(const ir::Op& op);
   void tell(const ir::Op& op, int64_t what);
   static bool decides(const ir::Block& block);
@@ -97,6 +100,7 @@ class BodyGenerator {
   };
   void defer_rows(const Deferred& plan);
   bool plan_beside(DeferredRows& rows);
+  bool meets_before_rows_are_read(const DeferredRows& rows);
   llvm::Value* first_row_of(const DeferredRows& rows, llvm::Value* group);
   void make_rows_for_other(const ir::Op& scan);
   void wait_for_rows(const DeferredRows& rows, llvm::Value* step);
@@ -136,6 +140,7 @@ class BodyGenerator {
   llvm::Value* kernel_listener_ = nullptr;                   ///< a KernelListener or null
   std::map<const ir::Op*, uint32_t> profiled_;               ///< positions in profiled_ops
   llvm::Function *barrier_ = nullptr, *arrival_ = nullptr, *wait_ = nullptr;
+  std::set<const ir::Op*> repeated_;  ///< kernels that each thread runs for itself
   Meetings meetings_;
   KernelFunctions kernels_;
   std::map<const ir::Op*, KernelOfRows> kernels_of_rows_;

@@ -1,7 +1,9 @@
 // Rows of a product that are made while a scan runs (see deferred.h): who makes them, and when.
 #include <algorithm>
+#include <utility>
 
 #include "codegen/program_body_llvm.h"
+#include "ir/kept_states.h"
 
 namespace seqc::codegen {
 namespace {
@@ -62,9 +64,29 @@ bool BodyGenerator::plan_beside(DeferredRows& rows) {
       rows.beside = op;
   // Weights that come from memory are read as seldom as possible: those of the product for as many rows as there are.
   if (bytes <= kFirstCache || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
-  rows.shared =
-      rows.beside && bytes > 2 * kFirstCache && plan.behind.empty() && shares_alike(*plan.product, *rows.beside);
+  rows.shared = rows.beside && bytes > 2 * kFirstCache && shares_alike(*plan.product, *rows.beside) &&
+                (plan.behind.empty() || meets_before_rows_are_read(rows));
   return rows.beside;
+}
+
+/// Threads share the kernels behind the product by rows, when all have made their parts of those; and what a step reads they
+/// have made before it comes to another meeting.
+bool BodyGenerator::meets_before_rows_are_read(const DeferredRows& rows) {
+  const ir::Op& scan = *rows.plan->scan;
+  const ir::Block& region = scan.region();
+  if (may_leave_meetings(region)) return false;
+  std::set<const ir::Value*> read;
+  for (const ir::Op* op : region.op_list()) {
+    if (op->code() != Opcode::Kernel) continue;
+    const KernelSignature signature(*op);
+    for (const ir::Value* buffer : signature.buffers) read.insert(ir::strip_reshapes(buffer));
+    if (op == rows.beside) break;
+  }
+  const auto carries = static_cast<size_t>(scan.as<ir::ScanAttr>().carries);
+  for (size_t i = carries; i < region.argument_count(); ++i)
+    if (read.contains(region.argument(i)) && rows.plan->rows_of.contains(ir::strip_reshapes(scan.operand(i))))
+      return false;
+  return true;
 }
 
 llvm::Value* BodyGenerator::first_row_of(const DeferredRows& rows, llvm::Value* group) {
@@ -147,10 +169,17 @@ void BodyGenerator::call_for_rows_in_front(const ir::Op& kernel, const DeferredR
   emit_barrier();
 }
 
-/// Behind the last step that had to do with a group of rows, these are what the steps will read.
+/// Behind the last step that had to do with a group of rows, these are what the steps will read: each thread makes some.
 void BodyGenerator::finish_rows(const DeferredRows& rows) {
   e_.when(e_.CreateICmpEQ(rows.phase, e_.i64(kDeferredRows - 1)), [&] {
-    for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, rows.first_row, e_.i64(kDeferredRows));
+    const auto share = [&](llvm::Value* thread) {
+      return e_.CreateUDiv(e_.mul(thread, e_.i64(kDeferredRows)), threads_);
+    };
+    llvm::Value *begin = share(thread_), *count = e_.CreateSub(share(e_.add(thread_, e_.i64(1))), begin);
+    llvm::Value *thread = std::exchange(thread_, e_.i64(0)), *threads = std::exchange(threads_, e_.i64(1));
+    for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, e_.add(rows.first_row, begin), count);
+    thread_ = thread;
+    threads_ = threads;
   });
 }
 

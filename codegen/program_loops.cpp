@@ -2,6 +2,9 @@
 #include <algorithm>
 
 #include "codegen/program_body_llvm.h"
+#include "codegen/sharing_llvm.h"
+#include "codegen/work.h"
+#include "ir/kept_states.h"
 
 namespace seqc::codegen {
 
@@ -17,6 +20,13 @@ void BodyGenerator::emit_scan(const ir::Op& scan) {
   for (size_t i = 0; i < carries; ++i) initial.push_back(pointer(scan.operand(i)));
   for (size_t i = carries; i < scan.result_count(); ++i) pointers_[scan.result(i)] = place(scan.result(i));
   if (auto ahead = plan_ahead(scan)) ahead_[ahead->kernel] = std::move(*ahead);
+  repeated_.merge(repeated_kernels(scan, worth_meeting(machine_)));
+  std::vector<size_t> own;  // carries that each thread computes for itself; behind the scan all read thread 0's
+  for (size_t i = 0; i < carries; ++i) {
+    if (!repeated_.contains(ir::strip_reshapes(region.terminator()->operand(i))->op())) continue;
+    own.push_back(i);
+    initial.push_back(initial[i]);
+  }
   if (may_leave_meetings(region)) plan_meetings(scan, meetings_);
   std::vector<llvm::Value*> scanned;
   for (size_t i = carries; i < scan.operands().size(); ++i) scanned.push_back(pointer(scan.operand(i)));
@@ -35,9 +45,12 @@ void BodyGenerator::emit_scan(const ir::Op& scan) {
     emit_block(region);
     Emitter::Carried next;
     for (size_t i = 0; i < carries; ++i) next.push_back(pointer(region.terminator()->operand(i)));
+    for (const size_t i : own) next.push_back(place(ir::strip_reshapes(region.terminator()->operand(i))));
     return next;
   });
   for (size_t i = 0; i < carries; ++i) pointers_[scan.result(i)] = finals[i];
+  for (size_t i = 0; i < own.size(); ++i) pointers_[scan.result(own[i])] = finals[carries + i];
+  if (const auto kernels = kernels_in(region); !kernels.empty() && repeated_.contains(kernels.back())) emit_barrier();
   const auto leaves = [&](const auto& op) { return meetings_.left.contains(op.get()); };
   if (std::any_of(region.ops().begin(), region.ops().end(), leaves))  // behind the last step nobody has waited
     when_shared([&] { wait_for_all(e_, wait(), call_, thread_, threads_); });

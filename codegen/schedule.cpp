@@ -1,6 +1,7 @@
 #include "codegen/schedule.h"
 
 #include "codegen/program_llvm.h"
+#include "codegen/sharing_llvm.h"
 #include "codegen/target_llvm.h"
 
 namespace seqc::codegen {
@@ -9,7 +10,7 @@ Schedule schedule(const ir::Function& function, const Target& target) {
   const auto target_machine = make_target_machine(target);
   const Machine machine = describe_machine(*target_machine, target);
   Schedule result;
-  result.shared_from = machine.worth_sharing * machine.vector_lanes;
+  result.shared_from = worth_meeting(machine);
   ProgramOptions options;
   options.embed_constants = false;
   options.schedule = &result;

@@ -12,6 +12,7 @@ namespace seqc::codegen {
 enum class Sharing {
   One,     ///< one: there is too little to do
   All,     ///< all of them
+  Each,    ///< each does all of it for itself
   BySize,  ///< the sizes of a run decide
 };
 

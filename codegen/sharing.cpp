@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codegen/repeats.h"
 #include "codegen/work.h"
 #include "ir/named_dims.h"
 
@@ -10,9 +11,6 @@ namespace {
 
 using ir::Dim;
 using ir::Opcode;
-
-/// Operations that are worth a meeting of the threads. They also meet where a run begins.
-int64_t worth_meeting(const Machine& machine) { return machine.worth_sharing * machine.vector_lanes; }
 
 // In meetings: while one thread alone does so much, the others go to sleep (barrier.cpp); and to wake them is worth as much.
 constexpr int64_t kUntilAsleep = 512, kToWake = 256;
@@ -42,9 +40,12 @@ class Decision {
       alone = e_.CreateAnd(alone, is_below(size(*kernel), 1));
       all = all + size(*kernel);
     }
-    if (kernels.size() < 2 || !is_plain_scan(op, kernels)) return alone;
+    if (kernels.size() < 2 || !is_plain_scan(op, kernels) || repeats(op)) return alone;
     return e_.CreateOr(alone, is_below(all, kernels.size()));
   }
+
+  /// Whether threads run the kernels of a scan's steps for themselves that they do not share, and need not meet for them.
+  bool repeats(const ir::Op& op) const { return !repeated_kernels(op, worth_meeting(e_.machine)).empty(); }
 
   static constexpr int64_t kPlenty = int64_t{1} << 24;  // more would not change the decision, and could overflow
 
@@ -90,6 +91,8 @@ class Decision {
 };
 
 }  // namespace
+
+int64_t worth_meeting(const Machine& machine) { return machine.worth_sharing * machine.vector_lanes; }
 
 llvm::Value* is_alone(Emitter& e, const ir::Op& op, const Emitter::Symbols& symbols) {
   return Decision(e, symbols).is_alone(op);

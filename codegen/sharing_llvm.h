@@ -6,6 +6,9 @@
 
 namespace seqc::codegen {
 
+/// Operations that are worth a meeting of the threads. They also meet where a run begins.
+int64_t worth_meeting(const Machine& machine);
+
 /// i1: whether threads save less by sharing the kernels of `op` than they lose by waiting for each other: none is worth
 /// it, or all kernels of a scan's step together are not, as threads meet behind each.
 llvm::Value* is_alone(Emitter& e, const ir::Op& op, const Emitter::Symbols& symbols);

@@ -124,19 +124,26 @@ class Explainer {
                              note.together.str(), scan.phases.size());
     const std::string worth = fmt::format(
         "from {} on, sharing saves more than the threads lose by waiting for each other", schedule_.shared_from);
-    const auto shared = std::count_if(op.region().ops().begin(), op.region().ops().end(), [&](const auto& inner) {
-      const auto it = notes_.find(inner.get());
-      return it != notes_.end() && it->second->sharing != Sharing::One;
-    });
+    const auto count = [&](const auto& wanted) {
+      return std::count_if(op.region().ops().begin(), op.region().ops().end(), [&](const auto& inner) {
+        const auto it = notes_.find(inner.get());
+        return it != notes_.end() && wanted(it->second->sharing);
+      });
+    };
+    const auto repeated = count([](Sharing sharing) { return sharing == Sharing::Each; });
+    const auto meetings = static_cast<int64_t>(scan.phases.size()) - repeated;
+    const auto shared = meetings - count([](Sharing sharing) { return sharing == Sharing::One; });
     switch (note.sharing) {
       case Sharing::One: return add(false, "runs on one thread", largest + "; " + worth);
       case Sharing::BySize:
         return add(true, "runs on all threads when the sizes of a run are worth it", largest + "; " + worth);
-      case Sharing::All: break;
+      case Sharing::All:
+      case Sharing::Each: break;
     }
     if (shared == 0) return add(false, "each kernel runs on one thread", largest + "; " + worth);
     add(true, fmt::format("{} of its {} phases run on all threads", shared, scan.phases.size()),
-        fmt::format("{}; {}; threads meet {} time(s) a step", largest, worth, scan.phases.size()));
+        fmt::format("{}; {}; threads meet {} time(s) a step{}", largest, worth, meetings,
+                    repeated > 0 ? ", as each runs the others for itself" : ""));
   }
 
   void memory(ScanExplanation& scan, const Op& op) const {

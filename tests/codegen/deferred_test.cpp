@@ -57,8 +57,16 @@ std::unique_ptr<ir::Function> stack(const std::vector<Layer>& layers, bool fixed
   return frontend::import_model_bytes(std::as_bytes(std::span(bytes)), "layers.onnx");
 }
 
-/// Steps that read a normalised product of their inputs: h becomes tanh(h R + norm(x W) s).
-std::unique_ptr<ir::Function> normalised(int64_t inputs, int64_t hidden, bool backwards) {
+/// Steps that read a normalised product of their inputs: h becomes tanh(h R + norm(x W) s). With `both`, h R is divided by its
+/// sum of squares first, by kernels behind the product.
+std::unique_ptr<ir::Function> normalised(int64_t inputs, int64_t hidden, bool backwards, bool both = false) {
+  const char* state = both ? R"(    %cc = mul %c, %c
+    %squares = reduce %cc {kind=sum, axes=[1]}
+    %least = add %squares, f32(1)
+    %cell = reshape %least {shape=[1,1]}
+    %e = div %c, %cell
+    %d = add %e, %xt)"
+                           : "    %d = add %c, %xt";
   return std::move(
       ir::parse_module(
           fmt::format(
@@ -73,14 +81,14 @@ std::unique_ptr<ir::Function> normalised(int64_t inputs, int64_t hidden, bool ba
   %m = mul %n, %s
   %last, %y = scan {{length=T{2}}} carry(%h = %h0) in(%xt = %m) {{
     %c = contract %h, %r {{spec="ni,ij->nj"}}
-    %d = add %c, %xt
+{3}
     %g = tanh %d
     yield %g emit %g
   }}
   return %y, %last
 }}
 )",
-              inputs, hidden, backwards ? ", reverse=true" : ""),
+              inputs, hidden, backwards ? ", reverse=true" : "", state),
           "steps")
           ->functions[0]);
 }
@@ -104,7 +112,7 @@ int64_t deferred(std::unique_ptr<ir::Function> function) {
 /// The same bits as from code that makes all rows in front (code that measures each kernel does), when threads share the
 /// steps, and when one runs them alone.
 void check_bits(const std::function<std::unique_ptr<ir::Function>()>& make, const std::vector<int64_t>& steps) {
-  for (const int64_t worth_sharing : {0, 2000}) {
+  for (const int64_t worth_sharing : {0, 600, 2000}) {
     CAPTURE(worth_sharing);
     runtime::CompileOptions options, in_front;
     options.target.worth_sharing = in_front.target.worth_sharing = worth_sharing;
@@ -196,7 +204,21 @@ TEST_CASE("deferred rows: also with kernels behind the product that work row by 
   for (const bool backwards : {false, true}) {
     check_bits([&] { return normalised(64, 128, backwards); }, steps);
     check_bits([&] { return normalised(7, 131, backwards); }, steps);
+    check_bits([&] { return normalised(64, 192, backwards, true); }, steps);
+    check_bits([&] { return normalised(9, 203, backwards, true); }, steps);
   }
+}
+
+TEST_CASE("deferred rows: threads share those with kernels behind the product, if they meet before they read them") {
+  const auto made = [](bool both) {
+    runtime::CompileOptions options = wide();
+    options.target.worth_sharing = 600;
+    return runtime::explain(normalised(64, 192, false, both), options).scans.at(0).phases.at(0).loops;
+  };
+  const std::string besides = "makes 8 rows of a product in front meanwhile", alone = "when there is one thread";
+  CHECK(made(true).find(besides) != std::string::npos);
+  CHECK(made(true).find(alone) == std::string::npos);
+  CHECK(made(false).find(alone) != std::string::npos);
 }
 
 TEST_CASE("deferred rows: what they are made from lives until the scan that reads them ends") {

@@ -55,6 +55,7 @@ const char* sharing_text(codegen::Sharing sharing) {
   switch (sharing) {
     case codegen::Sharing::One: return "one thread";
     case codegen::Sharing::All: return "all threads";
+    case codegen::Sharing::Each: return "each thread for itself";
     case codegen::Sharing::BySize: return "all threads if worth it";
   }
   return "";
