@@ -44,10 +44,6 @@ int64_t deferred_memory_bytes(const Machine& machine) {
   return kDeferredRows * 2 * machine.vector_lanes * static_cast<int64_t>(sizeof(float));
 }
 
-bool shares_alike(const ir::Op& product, const ir::Op& kernel) {
-  return blocks_of(first_product(product)) == blocks_of(first_product(kernel));
-}
-
 int64_t weight_bytes(const ir::Op& kernel) {
   Dim bytes(0);
   for (const ir::Op* op : kernel.region().op_list())
@@ -75,7 +71,8 @@ int64_t pieces_beside(const Machine& machine, const ir::Op& product, const ir::O
   const int64_t in_registers = registers_of(machine, kernel) + (kDeferredRows + 1) * width + 5;
   if (in_registers > machine.vector_registers) return 0;
   const int64_t tiles = blocks_of(first_product(product)) * registers / width;
-  return std::min<int64_t>(8, kDeferredRows * blocks_of(own) / tiles);
+  const int64_t of_block = (tiles + blocks_of(own) - 1) / blocks_of(own);  // at most, in a thread's share
+  return std::min<int64_t>(8, kDeferredRows / of_block);
 }
 
 /// The product of which this kernel makes rows besides.
@@ -94,13 +91,14 @@ void ContractKernel::plan_deferred_loops() {
 
 int64_t ContractKernel::deferred_width() const { return tile_width(static_cast<int64_t>(registers_of(chains_[0]))); }
 
-/// Piece `number` of this thread's tiles, of which the first are those of block `first_block`.
-ContractKernel::Piece ContractKernel::piece(llvm::Value* number, llvm::Value* first_block, int64_t pieces,
+/// Piece `number` of this thread's tiles, which begin with `first_tile`.
+ContractKernel::Piece ContractKernel::piece(llvm::Value* number, llvm::Value* first_tile, int64_t pieces,
                                             llvm::Value* memory) {
   Piece piece;
-  llvm::Value *tile = e_.CreateUDiv(number, e_.i64(pieces)), *part = e_.CreateURem(number, e_.i64(pieces));
+  llvm::Value* tile = e_.add(first_tile, e_.CreateUDiv(number, e_.i64(pieces)));
+  llvm::Value* part = e_.CreateURem(number, e_.i64(pieces));
   const int64_t depth = chains_[0][0].depth.constant(), most = (depth + pieces - 1) / pieces;
-  piece.block = e_.add(first_block, e_.CreateUDiv(tile, e_.i64(deferred_tiles())));
+  piece.block = e_.CreateUDiv(tile, e_.i64(deferred_tiles()));
   piece.first_register = e_.mul(e_.CreateURem(tile, e_.i64(deferred_tiles())), e_.i64(deferred_width()));
   piece.begin = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.mul(part, e_.i64(most)), e_.i64(depth));
   piece.end = e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e_.add(piece.begin, e_.i64(most)), e_.i64(depth));
@@ -157,11 +155,16 @@ OtherSums ContractKernel::sums_beside(llvm::Value* part, llvm::Value* parts) {
   others.grain = std::gcd(most, depth);
   llvm::Value* number = e_.add(e_.mul(phase, visits_), visit_);
   const int64_t tiles = product.deferred_tiles() * product.blocks();
-  llvm::Value* numbers = e_.CreateUDiv(e_.mul(visits_, e_.i64(tiles * pieces_)), e_.i64(blocks()));
+  const auto tiles_before = [&](llvm::Value* block) {  // threads share them as they do this kernel's blocks
+    return e_.CreateUDiv(e_.mul(block, e_.i64(tiles)), e_.i64(blocks()));
+  };
+  llvm::Value* first_tile = tiles_before(first_block_);
+  llvm::Value* own_tiles = e_.CreateSub(tiles_before(e_.add(first_block_, visits_)), first_tile);
+  llvm::Value* numbers = e_.mul(own_tiles, e_.i64(pieces_));
   others.wanted = e_.CreateAnd(e_.CreateICmpSGE(phase, e_.i64(0)), e_.CreateICmpSLT(number, numbers));
   const auto piece = std::make_shared<Piece>();
   others.begin = [=, this, &product] {
-    *piece = product.piece(number, first_block_, pieces_, memory);
+    *piece = product.piece(number, first_tile, pieces_, memory);
     llvm::Value* terms = e_.CreateSub(piece->end, piece->begin);
     const auto bound = [&](llvm::Value* of) { return e_.add(piece->begin, e_.CreateUDiv(e_.mul(terms, of), parts)); };
     llvm::Value* behind = e_.add(part, e_.i64(1));

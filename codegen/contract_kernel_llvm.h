@@ -107,7 +107,7 @@ class ContractKernel {
   void plan_deferred_loops();
   int64_t deferred_tiles() const { return static_cast<int64_t>(registers_of(chains_[0])) / deferred_width(); }
   int64_t deferred_width() const;
-  Piece piece(llvm::Value* number, llvm::Value* first_block, int64_t pieces, llvm::Value* memory);
+  Piece piece(llvm::Value* number, llvm::Value* first_tile, int64_t pieces, llvm::Value* memory);
   std::pair<TileFrame, Contraction> piece_tile(const Piece& piece);
   void end_piece(const Piece& piece, const Emitter::Carried& sums, llvm::Value* memory);
   OtherSums sums_beside(llvm::Value* part, llvm::Value* parts);

@@ -37,8 +37,6 @@ struct KernelContext {
 
 /// In how many pieces `kernel` makes a tile of rows of `product` besides, one piece in each of its blocks; 0: it has no room.
 int64_t pieces_beside(const Machine& machine, const ir::Op& product, const ir::Op& kernel);
-/// Whether each thread has the same blocks of both.
-bool shares_alike(const ir::Op& product, const ir::Op& kernel);
 /// Bytes of all weights that a kernel multiplies, or those of a block; none where a size is not known.
 int64_t weight_bytes(const ir::Op& kernel);
 int64_t weight_bytes(const ir::Block& block);

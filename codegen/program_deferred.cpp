@@ -64,8 +64,7 @@ bool BodyGenerator::plan_beside(DeferredRows& rows) {
       rows.beside = op;
   // Weights that come from memory are read as seldom as possible: those of the product for as many rows as there are.
   if (bytes <= kFirstCache || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
-  rows.shared = rows.beside && bytes > 2 * kFirstCache && shares_alike(*plan.product, *rows.beside) &&
-                (plan.behind.empty() || meets_before_rows_are_read(rows));
+  rows.shared = rows.beside && bytes > 2 * kFirstCache && (plan.behind.empty() || meets_before_rows_are_read(rows));
   return rows.beside;
 }
 

@@ -61,25 +61,61 @@ class Phases {
   std::unordered_map<const Value*, int> of_;
 };
 
-/// Contractions of one block that differ in their weights only, and that are parts of sums of one phase, in order.
+/// The scans whose steps read values of a block, or what elementwise ops make of them.
+class Readers {
+ public:
+  /// The only one that reads `value`; null: none, several, or something else reads it, too.
+  const Op* of(const Value* value) {
+    const auto [it, fresh] = of_.try_emplace(value, nullptr);
+    if (!fresh) return it->second;
+    const Op* scan = nullptr;
+    for (const Op* user : value->users()) {
+      const bool passes_on = user->code() == Opcode::Reshape || is_elementwise(user->code());
+      const Op* reader = user->code() == Opcode::Scan ? user : passes_on ? of(user->result()) : nullptr;
+      if (!reader || (scan && reader != scan)) return nullptr;
+      scan = reader;
+    }
+    return of_[value] = scan;
+  }
+
+ private:
+  std::unordered_map<const Value*, const Op*> of_;
+};
+
+/// Contractions of one block that differ in their weights only, that are parts of sums of one phase, and that the same scan
+/// reads, in order.
 using Group = std::vector<Op*>;
 
-/// What contractions that are joined have in common: left operand, labels, types of results and weights, phase.
-using Key = std::tuple<const Value*, std::string, std::string, DType, int>;
+/// What contractions that are joined have in common: left operand, labels, types of results and weights, phase, and the scan
+/// that reads them, so that their rows can be made while it runs.
+using Key = std::tuple<const Value*, std::string, std::string, DType, int, const Op*>;
 
 bool is_candidate(const Op* op) { return op->code() == Opcode::Contract && op->as<ContractAttr>().lanes == 0; }
 
-Key key_of(const Op* op, const Phases& phases) {
-  return {op->operand(0), canonical_spec(op->as<ContractAttr>().spec), op->result()->type().str(),
-          op->operand(1)->dtype(), phases.of_sum(op->result())};
-}
+class Keys {
+ public:
+  explicit Keys(const Block& block) : phases_(block) {}
 
-std::vector<Group> find_groups(const Block& block, const Phases& phases) {
+  Key of(const Op* op) {
+    return {op->operand(0),
+            canonical_spec(op->as<ContractAttr>().spec),
+            op->result()->type().str(),
+            op->operand(1)->dtype(),
+            phases_.of_sum(op->result()),
+            readers_.of(op->result())};
+  }
+
+ private:
+  const Phases phases_;
+  Readers readers_;
+};
+
+std::vector<Group> find_groups(const Block& block, Keys& keys) {
   std::map<Key, size_t> index;  // only looked up, never walked: its order depends on addresses
   std::vector<Group> groups;
   for (const auto& op : block.ops()) {
     if (!is_candidate(op.get())) continue;
-    Key key = key_of(op.get(), phases);
+    Key key = keys.of(op.get());
     const auto [it, inserted] = index.try_emplace(std::move(key), groups.size());
     if (inserted) groups.emplace_back();
     groups[it->second].push_back(op.get());
@@ -162,17 +198,19 @@ std::vector<Group> split(const Group& group, size_t limit) {
 }
 
 /// Why no other contraction of the block is joined with this one.
-std::string why_alone(const Op* op, const Phases& phases) {
-  const Key own = key_of(op, phases);
+std::string why_alone(const Op* op, Keys& keys) {
+  const Key own = keys.of(op);
   std::string reason = fmt::format("no other product of the block reads {}", short_text(*op->operand(0)));
   for (const auto& other : op->parent()->ops()) {
     if (other.get() == op || !is_candidate(other.get()) || other->operand(0) != op->operand(0)) continue;
-    const Key key = key_of(other.get(), phases);
+    const Key key = keys.of(other.get());
     if (std::get<1>(key) != std::get<1>(own) || std::get<2>(key) != std::get<2>(own))
       reason = fmt::format("the other product of {} gives {}, this one {}", short_text(*op->operand(0)),
                            other->result()->type().str(), op->result()->type().str());
     else if (std::get<3>(key) != std::get<3>(own))
       reason = "the weights of the other products of its operand have another element type";
+    else if (std::get<5>(key) != std::get<5>(own))
+      reason = fmt::format("the other product of {} is read by other steps", short_text(*op->operand(0)));
     else
       reason = fmt::format(
           "the other product of {} is added to another sum, which needs {} product(s) before it, this one {}",
@@ -182,12 +220,12 @@ std::string why_alone(const Op* op, const Phases& phases) {
 }
 
 /// Tells of the products of a block that have no group.
-void tell_alone(const Block& block, const std::vector<Group>& groups, const Phases& phases, Remarks& remarks) {
+void tell_alone(const Block& block, const std::vector<Group>& groups, Keys& keys, Remarks& remarks) {
   std::unordered_set<const Op*> grouped;
   for (const Group& group : groups) grouped.insert(group.begin(), group.end());
   for (const auto& op : block.ops())
     if (is_candidate(op.get()) && !grouped.contains(op.get()) && op->result_count() == 1)
-      remarks.left(op.get(), "is a product of its own", why_alone(op.get(), phases));
+      remarks.left(op.get(), "is a product of its own", why_alone(op.get(), keys));
 }
 
 bool fuse_block(Block& block, size_t limit, Remarks* remarks) {
@@ -195,9 +233,9 @@ bool fuse_block(Block& block, size_t limit, Remarks* remarks) {
   for (const auto& op : block.ops())
     for (size_t i = 0; op->code() != Opcode::Kernel && i < op->region_count(); ++i)
       changed |= fuse_block(op->region(i), limit, remarks);
-  const Phases phases(block);
-  const auto groups = find_groups(block, phases);
-  if (remarks) tell_alone(block, groups, phases, *remarks);
+  Keys keys(block);
+  const auto groups = find_groups(block, keys);
+  if (remarks) tell_alone(block, groups, keys, *remarks);
   if (groups.empty()) return changed;
   Gatherer gatherer(block);
   for (const Group& candidates : groups) {
@@ -235,7 +273,8 @@ bool fuse_block(Block& block, size_t limit, Remarks* remarks) {
 /// contraction of several results: one walk over the operand, and all gates of a hidden unit at hand together.
 ///   %i = contract %h, @Ri   %f = contract %h, @Rf    becomes    %i, %f = contract %h, @Ri, @Rf
 /// Before: pack-weights, which lays these weights out side by side. After: hoist-projections. Exact.
-/// Does not fire on: weights that depend on the first product, products of which one is added to a later product, more
+/// Does not fire on: weights that depend on the first product, products of which one is added to a later product, or that
+/// different scans read (the rows of each are made while its scan runs, see codegen/deferred.h), more
 /// results than leave registers for accumulators of two rows (they form several groups), packed contractions, kernels.
 bool fuse_gates(Function& f, PassContext& context) {
   const auto limit = static_cast<size_t>(std::clamp<int64_t>((context.vector_registers - 4) / 2, 2, 8));
