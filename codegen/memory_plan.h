@@ -9,11 +9,12 @@
 namespace seqc::codegen {
 
 enum class Place {
-  Arena,      ///< at `offset` in the workspace
-  Output,     ///< the caller's memory of output `index`
-  ScanEmit,   ///< element t of what the enclosing scan's or loop's result `owner` collects
-  Alternate,  ///< two halves at `offset`, taken in turn by the steps of the enclosing loop: carried values
-  IfResult,   ///< the memory of the enclosing if's result `owner`
+  Arena,     ///< at `offset` in the workspace
+  Output,    ///< the caller's memory of output `index`
+  ScanEmit,  ///< element t of what the enclosing scan's or loop's result `owner` collects
+  Alternate,  ///< two halves at `offset`, taken in turn by the steps of the enclosing loop: what they carry; and what else they
+              ///< make, where threads may be a step apart (repeats.h)
+  IfResult,  ///< the memory of the enclosing if's result `owner`
 };
 
 struct Storage {

@@ -166,6 +166,7 @@ llvm::Value* BodyGenerator::place(const ir::Value* value) {
     }
     case Place::Alternate: {
       llvm::Value* odd = e_.CreateAnd(step_.at(value->op()->parent()), e_.i64(1));
+      if (!leaves_step(value)) odd = e_.CreateAnd(odd, e_.CreateZExt(shared(), e_.getInt64Ty()));  // for those that lag
       llvm::Value* half = e_.mul(odd, e_.dim(padded_bytes(value->type()), symbols_));
       return e_.CreateInBoundsGEP(e_.getInt8Ty(), slot_pointer(storage.slot), half);
     }

@@ -117,7 +117,8 @@ class BodyGenerator {
   // --- threads -------------------------------------------------------------------------------------------------------
 
   void emit_barrier();
-  void when_shared(const std::function<void()>& emit) { e_.when(e_.CreateICmpSGT(threads_, e_.i64(1)), emit); }
+  llvm::Value* shared() { return e_.CreateICmpSGT(threads_, e_.i64(1)); }
+  void when_shared(const std::function<void()>& emit) { e_.when(shared(), emit); }
   llvm::Function* arrival() { return arrival_ ? arrival_ : arrival_ = create_arrival(module_, machine_); }
   llvm::Function* wait() { return wait_ ? wait_ : wait_ = create_wait(module_, machine_); }
   llvm::Function* barrier() { return barrier_ ? barrier_ : barrier_ = create_barrier(module_, machine_); }

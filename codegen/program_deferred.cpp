@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codegen/program_body_llvm.h"
+#include "codegen/sharing_llvm.h"
 #include "ir/kept_states.h"
 
 namespace seqc::codegen {
@@ -28,16 +29,12 @@ void BodyGenerator::defer_rows(const Deferred& plan) {
         e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(weight_bytes(plan.scan->region())));
     beside = e_.CreateOr(beside, e_.CreateAnd(filled, e_.CreateNot(alone)));
   }
-  const auto never = [](llvm::Value* condition) {
-    const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition);
-    return known && known->isZero();
-  };
   rows.by_others = alone;
-  if (!never(alone)) {
+  if (!is_never(alone)) {
     llvm::Value* together = e_.CreateNot(e_.CreateOr(one, runs_alone(*plan.product)));
     rows.by_others = e_.CreateAnd(alone, together);
   }
-  if (never(beside) && never(rows.by_others)) return;
+  if (is_never(beside) && is_never(rows.by_others)) return;
   const auto& attr = plan.scan->as<ir::ScanAttr>();
   const auto groups = [&](int64_t size) { return e_.dim(deferred_groups(attr.length, size), symbols_); };
   rows.size = e_.select(rows.by_others, e_.i64(kRowsOfOthers), e_.i64(kDeferredRows));
@@ -64,7 +61,8 @@ bool BodyGenerator::plan_beside(DeferredRows& rows) {
       rows.beside = op;
   // Weights that come from memory are read as seldom as possible: those of the product for as many rows as there are.
   if (bytes <= kFirstCache || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
-  rows.shared = rows.beside && bytes > 2 * kFirstCache && (plan.behind.empty() || meets_before_rows_are_read(rows));
+  rows.shared = rows.beside && bytes > 2 * kFirstCache && is_never(runs_alone(*rows.beside)) &&
+                (plan.behind.empty() || meets_before_rows_are_read(rows));
   return rows.beside;
 }
 

@@ -61,8 +61,7 @@ void BodyGenerator::emit_scan(const ir::Op& scan) {
 bool BodyGenerator::may_leave_meetings(const ir::Block& region) {
   return !options_.told.kernels && std::all_of(region.ops().begin(), region.ops().end(), [&](const auto& op) {
     if (op->code() != Opcode::Kernel) return is_view(*op) || op->code() == Opcode::Yield;
-    const auto* alone = llvm::dyn_cast<llvm::ConstantInt>(runs_alone(*op));
-    return alone && alone->isZero();
+    return is_never(runs_alone(*op));
   });
 }
 

@@ -14,6 +14,12 @@ using namespace ir;
 /// Bytes that a thread has for the results of its kernels in a step, on its stack; twice as many with those of two steps.
 constexpr int64_t kMostBytes = 64 << 10;
 
+bool is_emitted(const Op& scan, const Value* value) {
+  const auto& yielded = scan.region().terminator()->operands();
+  const auto first = yielded.begin() + static_cast<ptrdiff_t>(scan.as<ScanAttr>().carries);
+  return std::any_of(first, yielded.end(), [&](const Value* emitted) { return strip_reshapes(emitted) == value; });
+}
+
 bool carries_for_one_step(const Op& scan) {
   const Block& region = scan.region();
   for (size_t i = 0; i < static_cast<size_t>(scan.as<ScanAttr>().carries); ++i) {
@@ -54,8 +60,12 @@ std::set<const Op*> repeated_kernels(const Op& scan, int64_t worth_meeting) {
       ++meetings;
     }
   }
-  const bool worth_it = meetings > 0 && operations >= 2 * meetings * worth_meeting;
-  return worth_it ? repeated : std::set<const Op*>();
+  if (meetings == 0 || operations < 2 * meetings * worth_meeting) return {};
+  for (size_t i = 0; i < static_cast<size_t>(scan.as<ScanAttr>().carries); ++i) {
+    const Value* next = strip_reshapes(scan.region().terminator()->operand(i));
+    if (next->op() && !repeated.contains(next->op()) && !is_emitted(scan, next)) return {};
+  }
+  return repeated;
 }
 
 bool leaves_step(const Value* value) {

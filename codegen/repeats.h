@@ -15,7 +15,8 @@ namespace seqc::codegen {
 bool may_repeat(const ir::Op& scan);
 
 /// Those of the kernels that have less than `worth_meeting` operations, where others have twice as much on average: one thread
-/// that runs all steps has them in its caches, and others can make its inputs meanwhile. Else none.
+/// that runs all steps has them in its caches, and others can make its inputs meanwhile. Else none. Nor where others make what
+/// is carried and not emitted: it has two places, of which a thread that is a step ahead would write what another still reads.
 std::set<const ir::Op*> repeated_kernels(const ir::Op& scan, int64_t worth_meeting);
 
 /// Whether what comes after the step that makes it needs `value`: it is emitted or carried.

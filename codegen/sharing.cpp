@@ -115,9 +115,14 @@ llvm::Value* is_run_alone(Emitter& e, const ir::Function& function, const Emitte
   return e.CreateOr(alone, e.CreateICmpSLT(saved, worth));
 }
 
+bool is_never(llvm::Value* condition) {
+  const auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition);
+  return known && known->isZero();
+}
+
 Sharing sharing_of(llvm::Value* alone) {
-  const auto* known = llvm::dyn_cast<llvm::ConstantInt>(alone);
-  return !known ? Sharing::BySize : known->isOne() ? Sharing::One : Sharing::All;
+  if (is_never(alone)) return Sharing::All;
+  return llvm::isa<llvm::ConstantInt>(alone) ? Sharing::One : Sharing::BySize;
 }
 
 KernelSchedule describe_sharing(const ir::Op& op, llvm::Value* alone) {

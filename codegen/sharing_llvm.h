@@ -18,6 +18,9 @@ llvm::Value* is_alone(Emitter& e, const ir::Op& op, const Emitter::Symbols& symb
 /// with their largest.
 llvm::Value* is_run_alone(Emitter& e, const ir::Function& function, const Emitter::Symbols& symbols);
 
+/// Whether `condition`, an i1, is known not to hold.
+bool is_never(llvm::Value* condition);
+
 /// What `alone` says, for people: of anything, and of `op`.
 Sharing sharing_of(llvm::Value* alone);
 KernelSchedule describe_sharing(const ir::Op& op, llvm::Value* alone);

@@ -126,6 +126,11 @@ TEST_SUITE("codegen") {
     CHECK(repeated(std::move(module->functions[0]), 2048) == -1);  // sizes that only a run knows
   }
 
+  TEST_CASE("repeats: not where a thread that is a step ahead would write what another still reads") {
+    CHECK(repeated(normalised_steps(64, {.yielded = "%p"}), 2048) == 0);
+    CHECK(repeated(normalised_steps(64, {.yielded = "%p", .emitted = "%p"}), 2048) >= 2);
+  }
+
   TEST_CASE("repeats: what stays in a step that may be repeated has two places") {
     const auto lowered = runtime::lower(normalised_steps(64), {});
     const ir::Op& scan = *scan_of(*lowered.function);
@@ -153,6 +158,9 @@ TEST_SUITE("codegen") {
         check_runs([&] { return normalised_steps(hidden, {.emitted = "%f", .attributes = attributes}); }, 24);
         check_runs([&] { return normalised_steps(hidden, {.yielded = "%c", .attributes = attributes}); }, 24);
         check_runs([&] { return normalised_steps(hidden, {.yielded = "%h", .attributes = attributes}); }, 24);
+        check_runs([&] { return normalised_steps(hidden, {.yielded = "%p", .attributes = attributes}); }, 24);
+        check_runs(
+            [&] { return normalised_steps(hidden, {.yielded = "%p", .emitted = "%p", .attributes = attributes}); }, 24);
       }
   }
 
