@@ -29,6 +29,8 @@ struct Target {
 struct TargetInfo {
   int64_t vector_lanes;  ///< f32 elements of a vector register
   int64_t vector_registers;
+  int64_t fma_units;        ///< full vectors that a core multiplies and adds in a cycle; 1 where that is not known
+  int64_t first_cache;      ///< bytes of a core's first data cache; 32 KB where that is not known
   bool has_byte_dots;       ///< sums four products of bytes in one instruction
   std::string description;  ///< "x86_64-pc-linux-gnu znver4", for people
 };

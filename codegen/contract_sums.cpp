@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "ir/error.h"
 
@@ -73,6 +74,7 @@ class Products {
     const auto least = static_cast<size_t>(c_.group() / width);
     const auto unroll =
         static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / products_of_one(sums), least, 8)));
+    const OtherSums* others = tile_.others;              // of the first loop
     const auto run = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
       const int64_t at_once = steps * wide;
       llvm::Value* whole = end;
@@ -91,7 +93,7 @@ class Products {
           step(at, in_group, wide > 1, next);
         }
       };
-      if (tile_.others && steps == unroll) begin = add_others(begin, whole, at_once, pass, !all, sums);
+      if (others) begin = add_others(*std::exchange(others, nullptr), begin, whole, at_once, pass, !all, sums);
       sums = e_.loop(begin, whole, at_once, sums, [&](llvm::Value* k, const Emitter::Carried& carried) {
         auto next = carried;
         pass(k, next);
@@ -101,7 +103,7 @@ class Products {
     };
     run(unroll, width);
     if (dots_ && unroll > 1) run(1, width);
-    run(1, 1);
+    if (unroll * width > 1) run(1, 1);
     return sums;
   }
 
@@ -120,12 +122,11 @@ class Products {
 
   /// The first passes through a loop from `begin` to `end`, of `at_once` k each, together with terms of the other sums; the
   /// k behind them.
-  llvm::Value* add_others(llvm::Value* begin, llvm::Value* end, int64_t at_once,
+  llvm::Value* add_others(const OtherSums& others, llvm::Value* begin, llvm::Value* end, int64_t at_once,
                           const std::function<void(llvm::Value* k, Emitter::Carried& sums)>& pass, bool depth_in_parts,
                           Emitter::Carried& sums) {
-    const OtherSums& others = *tile_.others;
-    const int64_t passes = std::max<int64_t>(1, c_.depth.is_constant() ? c_.depth.constant() / at_once : 1);
-    const int64_t each = (others.most + passes - 1) / passes;
+    const int64_t passes = c_.depth.is_constant() ? c_.depth.constant() / at_once : 0;
+    const int64_t each = passes == 0 ? others.most : (others.most + passes - 1) / passes;
     const auto own = static_cast<ptrdiff_t>(sums.size());
     sums.push_back(begin);
     llvm::Value* once = e_.CreateZExt(others.wanted, e_.getInt64Ty());
@@ -153,7 +154,7 @@ class Products {
         return next;
       };
       Emitter::Carried complete(all.begin() + own, all.end() - 1);
-      const bool all_fit = others.grain % each == 0 && !depth_in_parts;
+      const bool all_fit = passes > 0 && others.grain % each == 0 && !depth_in_parts;
       others.end(all_fit ? complete : e_.loop(all.back(), terms.end, 1, complete, add_one));
       all.resize(static_cast<size_t>(own));
       all.push_back(k_behind);

@@ -12,7 +12,8 @@ namespace seqc::codegen {
 
 /// A product (a kernel with its epilogue) of which each step of a scan reads one row. Only the first rows are made in front
 /// of the scan, the others in groups while it runs, before the steps that read them: by a kernel of the steps, whose
-/// multipliers are free while its weights come from the second cache, or by threads that have no part in the scan.
+/// multipliers are free while its weights come from the second cache or because one row is too little for them, or by
+/// threads that have no part in the scan.
 struct Deferred {
   const ir::Op* product;
   const ir::Op* scan;

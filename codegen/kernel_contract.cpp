@@ -253,7 +253,7 @@ void ContractKernel::row_tiles(const Rows& rows, const std::function<void(llvm::
     e_.loop(rows.begin, rows.end, 1, [&](llvm::Value* at) { body(at, 1); });
     return;
   }
-  if (fewest_rows_ >= most && !rows.list) {  // the last tile may cover rows of the one before
+  if (fewest_rows_ >= most && !rows.list && !cuts_depth()) {  // the last tile may make rows of the one before once more
     e_.loop(rows.begin, rows.end, most, [&](llvm::Value* at) {
       llvm::Value* last = e_.CreateSub(rows.end, e_.i64(most));
       body(e_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, last), most);

@@ -1,7 +1,6 @@
 #include "codegen/program_body_llvm.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "codegen/access.h"
 #include "codegen/output_order.h"
@@ -221,10 +220,7 @@ void BodyGenerator::repeat_on_each(const ir::Op& kernel) {
     options_.schedule->ops.push_back(describe_sharing(kernel, e_.getTrue()));
     options_.schedule->ops.back().sharing = Sharing::Each;
   }
-  llvm::Value *thread = std::exchange(thread_, e_.i64(0)), *threads = std::exchange(threads_, e_.i64(1));
-  call_kernel(kernel);
-  thread_ = thread;
-  threads_ = threads;
+  as_thread(e_.i64(0), e_.i64(1), [&] { call_kernel(kernel); });
 }
 
 /// i1: whether thread 0 runs `op` alone. Where threads look at results to decide what to do next, they meet.

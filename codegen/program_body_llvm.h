@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "codegen/ahead.h"
@@ -62,6 +63,15 @@ class BodyGenerator {
   void emit_block(const ir::Block& block);
   static bool is_view(const ir::Op& op) { return op.code() == ir::Opcode::Reshape || op.code() == ir::Opcode::Slice; }
   void repeat_on_each(const ir::Op& kernel);
+  /// What `emit` emits does the work of thread `thread` of `threads`, whoever runs it.
+  template <class Emit>
+  void as_thread(llvm::Value* thread, llvm::Value* threads, const Emit& emit) {
+    std::swap(thread_, thread);
+    std::swap(threads_, threads);
+    emit();
+    thread_ = thread;
+    threads_ = threads;
+  }
   llvm::Value* runs_alone(const ir::Op& op);
   void tell(const ir::Op& op, int64_t what);
   static bool decides(const ir::Block& block);

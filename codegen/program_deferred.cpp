@@ -1,6 +1,5 @@
 // Rows of a product that are made while a scan runs (see deferred.h): who makes them, and when.
 #include <algorithm>
-#include <utility>
 
 #include "codegen/program_body_llvm.h"
 #include "codegen/sharing_llvm.h"
@@ -9,8 +8,8 @@
 namespace seqc::codegen {
 namespace {
 
-/// Bytes of a core's first cache, and of what the third one holds while others use it, too.
-constexpr int64_t kFirstCache = 32 << 10, kThirdCache = 6 << 20;
+/// Bytes that the third cache holds while others use it, too.
+constexpr int64_t kThirdCache = 6 << 20;
 /// Rows of a product that threads make for another one at a time: a few tiles, whatever their size.
 constexpr int64_t kRowsOfOthers = 12;
 
@@ -26,7 +25,7 @@ void BodyGenerator::defer_rows(const Deferred& plan) {
   llvm::Value* beside = plan_beside(rows) ? one : e_.getFalse();
   if (rows.shared) {
     llvm::Value* filled =
-        e_.CreateICmpSLT(e_.mul(threads_, e_.i64(kFirstCache)), e_.i64(weight_bytes(plan.scan->region())));
+        e_.CreateICmpSLT(e_.mul(threads_, e_.i64(machine_.first_cache)), e_.i64(weight_bytes(plan.scan->region())));
     beside = e_.CreateOr(beside, e_.CreateAnd(filled, e_.CreateNot(alone)));
   }
   rows.by_others = alone;
@@ -51,8 +50,8 @@ void BodyGenerator::defer_rows(const Deferred& plan) {
   running_.emplace(plan.scan, rows);
 }
 
-/// Finds the kernel of a step that can make rows besides, and would wait for its weights otherwise: because they do not
-/// stay in the first caches of one thread, or of several.
+/// Finds the kernel of a step that can make rows besides, and would leave multipliers idle otherwise: because its weights do
+/// not stay in the first caches of one thread, or of several, or because one row is too little for two multipliers.
 bool BodyGenerator::plan_beside(DeferredRows& rows) {
   const Deferred& plan = *rows.plan;
   const int64_t bytes = weight_bytes(plan.scan->region());
@@ -60,8 +59,9 @@ bool BodyGenerator::plan_beside(DeferredRows& rows) {
     if (!rows.beside && op->code() == Opcode::Kernel && pieces_beside(machine_, *plan.product, *op) > 0)
       rows.beside = op;
   // Weights that come from memory are read as seldom as possible: those of the product for as many rows as there are.
-  if (bytes <= kFirstCache || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
-  rows.shared = rows.beside && bytes > 2 * kFirstCache && is_never(runs_alone(*rows.beside)) &&
+  const bool waits = bytes > machine_.first_cache || machine_.fma_units > 1;
+  if (!waits || bytes + weight_bytes(*plan.product) > kThirdCache) rows.beside = nullptr;
+  rows.shared = rows.beside && bytes > 2 * machine_.first_cache && is_never(runs_alone(*rows.beside)) &&
                 (plan.behind.empty() || meets_before_rows_are_read(rows));
   return rows.beside;
 }
@@ -98,17 +98,16 @@ void BodyGenerator::make_rows_for_other(const ir::Op& scan) {
   if (it == running_.end()) return;
   const DeferredRows& rows = it->second;
   e_.when(e_.CreateAnd(rows.by_others, e_.CreateICmpNE(thread_, e_.i64(0))), [&] {
-    llvm::Value *thread = thread_, *threads = threads_;
-    thread_ = e_.CreateSub(thread, e_.i64(1));
-    threads_ = rows.plan->behind.empty() ? e_.CreateSub(rows.threads, e_.i64(1)) : e_.i64(1);
-    e_.loop(e_.i64(0), rows.groups, 1, [&](llvm::Value* group) {
-      llvm::Value* first = first_row_of(rows, group);
-      call_product_for_rows(*rows.plan, first, rows.size);
-      for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, first, rows.size);
-      e_.CreateCall(arrival(), {call_, thread});
+    llvm::Value *thread = thread_, *others = e_.CreateSub(rows.threads, e_.i64(1));
+    if (!rows.plan->behind.empty()) others = e_.i64(1);
+    as_thread(e_.CreateSub(thread, e_.i64(1)), others, [&] {
+      e_.loop(e_.i64(0), rows.groups, 1, [&](llvm::Value* group) {
+        llvm::Value* first = first_row_of(rows, group);
+        call_product_for_rows(*rows.plan, first, rows.size);
+        for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, first, rows.size);
+        e_.CreateCall(arrival(), {call_, thread});
+      });
     });
-    thread_ = thread;
-    threads_ = threads;
   });
 }
 
@@ -173,10 +172,9 @@ void BodyGenerator::finish_rows(const DeferredRows& rows) {
       return e_.CreateUDiv(e_.mul(thread, e_.i64(kDeferredRows)), threads_);
     };
     llvm::Value *begin = share(thread_), *count = e_.CreateSub(share(e_.add(thread_, e_.i64(1))), begin);
-    llvm::Value *thread = std::exchange(thread_, e_.i64(0)), *threads = std::exchange(threads_, e_.i64(1));
-    for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, e_.add(rows.first_row, begin), count);
-    thread_ = thread;
-    threads_ = threads;
+    as_thread(e_.i64(0), e_.i64(1), [&] {
+      for (const ir::Op* op : rows.plan->behind) call_for_rows(*op, *rows.plan, e_.add(rows.first_row, begin), count);
+    });
   });
 }
 

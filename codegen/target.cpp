@@ -5,6 +5,7 @@
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/SubtargetFeature.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "codegen/target_llvm.h"
@@ -51,6 +52,21 @@ void check_names(const llvm::Target& target, const std::string& triple, const Ta
   }
 }
 
+bool is_one_of(llvm::StringRef cpu, std::initializer_list<llvm::StringRef> names) {
+  return std::find(names.begin(), names.end(), cpu) != names.end();
+}
+
+/// What LLVM does not tell of a processor. Sources: AMD's software optimization guides of families 19h and 1Ah, Intel's
+/// optimization reference manual.
+void describe_core(llvm::StringRef cpu, bool wide, Machine& result) {
+  if (is_one_of(cpu, {"znver5", "icelake-client", "icelake-server", "tigerlake", "rocketlake", "alderlake",
+                      "raptorlake", "sapphirerapids", "emeraldrapids", "graniterapids", "graniterapids-d"}))
+    result.first_cache = 48 << 10;
+  if (wide && is_one_of(cpu, {"znver5", "skylake-avx512", "cascadelake", "cooperlake", "icelake-server",
+                              "sapphirerapids", "emeraldrapids", "graniterapids", "graniterapids-d"}))
+    result.fma_units = 2;
+}
+
 }  // namespace
 
 std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
@@ -86,6 +102,7 @@ Machine describe_machine(const llvm::TargetMachine& machine, const Target& targe
     result.has_f16 = has("+f16c") || has("+avx512f");
     result.has_byte_dots = wide ? has("+avx512vnni") : has("+avxvnni");
     result.has_byte_pairs = true;
+    describe_core(machine.getTargetCPU(), wide, result);
   } else if (result.triple.isAArch64()) {
     result.vector_registers = 32;
     result.has_fma = true;
@@ -104,7 +121,8 @@ std::string describe_target(const llvm::TargetMachine& machine, const Target& ta
 TargetInfo describe(const Target& target) {
   const auto machine = make_target_machine(target);
   const Machine info = describe_machine(*machine, target);
-  return {info.vector_lanes, info.vector_registers, info.has_byte_dots, describe_target(*machine, target)};
+  return {info.vector_lanes, info.vector_registers, info.fma_units,
+          info.first_cache,  info.has_byte_dots,    describe_target(*machine, target)};
 }
 
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {

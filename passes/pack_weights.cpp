@@ -40,10 +40,11 @@ int64_t choose_group(DType type, DType weights) {
 /// How many accumulators one row of a product fills at least, see choose_lanes. Two FMA pipes of latency four want about
 /// eight independent chains: with five, two to four products have six or eight. Fewer are enough where all products around
 /// it need more weights in each step than stay in the first cache, and this one takes them as they come, without a
-/// conversion: four if two threads together can keep the weights in their first caches, else three, since the chains then
-/// wait for the weights and not for each other.
-size_t least_accumulators(const Op* product) {
-  constexpr int64_t kFirstCache = 32 << 10;
+/// conversion. If one full vector is multiplied in a cycle, four are, if two threads together can keep the weights in their
+/// first caches, else three, since the chains then wait for the weights and not for each other. If it is two, three chains
+/// fall behind, and for the lines that are still in the first cache four do; but two products take four in all, as wider
+/// blocks of them leave no registers for rows that are made besides (see codegen/deferred.h).
+size_t least_accumulators(const Op* product, const PassContext& context) {
   const DType type = product->result()->dtype(), stored = product->operand(1)->dtype();
   if (stored != type && choose_group(type, stored) != 4) return 5;
   Dim bytes(0);
@@ -53,8 +54,9 @@ size_t least_accumulators(const Op* product) {
       bytes =
           bytes + element_count(op->operand(i)->shape()) * Dim(static_cast<int64_t>(size_of(op->operand(i)->dtype())));
   }
-  if (!bytes.is_constant() || bytes.constant() <= kFirstCache) return 5;
-  return bytes.constant() <= 2 * kFirstCache ? 4 : 3;
+  if (!bytes.is_constant() || bytes.constant() <= context.first_cache) return 5;
+  if (context.fma_units > 1) return product->result_count() > 2 ? 5 : 4;
+  return bytes.constant() <= 2 * context.first_cache ? 4 : 3;
 }
 
 /// The op of `block` or of an enclosing block before which values used in `block` can be computed once for all steps.
@@ -86,7 +88,8 @@ void pack(Op* op, const PassContext& context) {
   const std::vector<Value*> weights(op->operands().begin() + 1, op->operands().end());
   ContractAttr packed = attr;
   const bool one_row = row_count(*op, spec) == Dim(1);
-  packed.lanes = choose_lanes(columns, weights.size(), one_row, least_accumulators(op), op->result()->dtype(), context);
+  packed.lanes =
+      choose_lanes(columns, weights.size(), one_row, least_accumulators(op, context), op->result()->dtype(), context);
   packed.group = choose_group(op->result()->dtype(), weights[0]->dtype());
 
   Builder b = Builder::before(outermost_point(op, weights));

@@ -28,6 +28,8 @@ enum class ActivationFormat { F32, I16, I8 };
 struct PassContext {
   int64_t vector_lanes = 8;                  ///< f32 elements of a vector register of the target
   int64_t vector_registers = 16;             ///< vector registers of the target
+  int64_t fma_units = 1;                     ///< full vectors that the target multiplies and adds in a cycle
+  int64_t first_cache = 32 << 10;            ///< bytes of the target's first data cache, of one core
   int64_t max_unrolled_ops = 256;            ///< unroll-time makes no scan body larger than this many ops in all
   int64_t max_folded_elements = 1 << 24;     ///< fold makes no constant larger than this
   WeightFormat weights = WeightFormat::F32;  ///< compress-weights does nothing unless another is asked for

@@ -49,6 +49,8 @@ passes::PassContext pass_context(const CompileOptions& options) {
   passes::PassContext context;
   context.vector_lanes = info.vector_lanes;
   context.vector_registers = info.vector_registers;
+  context.fma_units = info.fma_units;
+  context.first_cache = info.first_cache;
   context.weights = options.weights;
   if (options.weights != passes::WeightFormat::F32)
     context.activations = options.activations.value_or(info.has_byte_dots ? passes::ActivationFormat::I16

@@ -178,6 +178,21 @@ TEST_CASE("deferred rows: which products have them") {
   CHECK(deferred(stack({{"RNN", 64, 64}})) == 1);   // by other threads only: its weights stay in the first cache
 }
 
+TEST_CASE("deferred rows: beside weights in the first cache where one row is too little for the multipliers") {
+  const auto meanwhile = [](const char* cpu, const Layer& layer) {
+    runtime::CompileOptions options = wide();
+    options.target.cpu = cpu;
+    const std::string loops = runtime::explain(stack({layer}), options).scans.at(0).phases.at(0).loops;
+    return loops.find("makes 8 rows of a product in front meanwhile") != std::string::npos;
+  };
+  for (const Layer& layer :
+       {Layer{"RNN", 64, 64}, Layer{"RNN", 13, 60}, Layer{"LSTM", 20, 33}, Layer{"GRU_lbr", 9, 40}}) {
+    CAPTURE(layer.hidden);
+    CHECK_FALSE(meanwhile("znver4", layer));
+    CHECK(meanwhile("znver5", layer));
+  }
+}
+
 TEST_CASE("deferred rows: what is read besides, read by others, or summed in other types is made in front") {
   const auto planned = [](const std::string& between, const std::string& result) {
     const std::string text =
@@ -216,7 +231,14 @@ TEST_CASE("deferred rows: the same bits as when all are made in front") {
   }
   check_bits({{"LSTM", 1, 64}}, steps);
   check_bits({{"LSTM", 300, 65, true}}, steps);
+  check_bits({{"LSTM", 1501, 66}}, {15, 16, 17});  // many terms of its rows beside each of the steps' product
+  check_bits({{"LSTM", 1501, 66}}, {43}, true);    // and the sums of those in front are made in parts
   check_bits({{"LSTM", 64, 64}}, {43}, true);
+  // Beside weights in the first cache, see above; the loops of the narrow ones have less than one pass.
+  check_bits({{"RNN", 13, 31}}, steps);
+  check_bits({{"LSTM", 1, 1}}, steps);
+  check_bits({{"GRU", 200, 3, true}}, steps);
+  check_bits({{"GRU_lbr", 5, 7}}, steps);
 }
 
 TEST_CASE("deferred rows: also with kernels behind the product that work row by row") {

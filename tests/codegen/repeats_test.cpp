@@ -22,7 +22,7 @@ namespace {
 
 /// What is different from one test to the next.
 struct Steps {
-  std::string carried = "%c = %c0", yielded = "%f";  ///< beside the state, which is emitted, too
+  std::string yielded = "%f";  ///< what is carried as %c, beside the state, which is emitted, too
   std::string emitted = "%g";
   std::string attributes = "";
 };
@@ -33,7 +33,7 @@ std::unique_ptr<ir::Function> normalised_steps(int64_t hidden, const Steps& step
       ir::parse_module(
           fmt::format(
               R"(func @steps(%x: f32[T,1,{0}], %r: f32[{0},{0}], %h0: f32[1,{0}], %c0: f32[1,{0}]) -> (y: f32[T,1,{0}], h: f32[1,{0}], c: f32[1,{0}]) {{
-  %last, %cell, %y = scan {{length=T{1}}} carry(%h = %h0, {2}) in(%xt = %x) {{
+  %last, %cell, %y = scan {{length=T{1}}} carry(%h = %h0, %c = %c0) in(%xt = %x) {{
     %p = contract %h, %r {{spec="ni,ij->nj"}}
     %q = mul %p, %p
     %sum = reduce %q {{kind=sum, axes=[1]}}
@@ -48,12 +48,12 @@ std::unique_ptr<ir::Function> normalised_steps(int64_t hidden, const Steps& step
     %m = reshape %most {{shape=[1,1]}}
     %e = sub %f, %m
     %g = tanh %e
-    yield %g, {3} emit {4}
+    yield %g, {2} emit {3}
   }}
   return %y, %last, %cell
 }}
 )",
-              hidden, steps.attributes, steps.carried, steps.yielded, steps.emitted),
+              hidden, steps.attributes, steps.yielded, steps.emitted),
           "steps")
           ->functions[0]);
 }

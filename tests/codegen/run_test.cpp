@@ -11,6 +11,7 @@
 #include "ir/interpreter.h"
 #include "ir/parser.h"
 #include "passes/pass.h"
+#include "runtime/compile.h"
 #include "tests/support/random_inputs.h"
 #include "tests/support/run_model.h"
 
@@ -59,10 +60,7 @@ TEST_SUITE("codegen") {
   // Every function of tests/codegen/run runs through the interpreter, through code made without optimisation and through
   // code made by the standard pipeline, at several sizes and thread counts.
   TEST_CASE("run files: generated code computes what the interpreter computes") {
-    const codegen::TargetInfo target = codegen::describe({});
-    passes::PassContext context;
-    context.vector_lanes = target.vector_lanes;
-    context.vector_registers = target.vector_registers;
+    passes::PassContext context = runtime::pass_context({});
     size_t functions = 0;
     for (const auto& entry : fs::directory_iterator(fs::path(SEQC_SOURCE_DIR) / "tests/codegen/run")) {
       const std::string text = read(entry.path()), name = entry.path().filename().string();

@@ -8,11 +8,11 @@
 #include <functional>
 #include <map>
 
-#include "codegen/codegen.h"
 #include "frontend/dsl/dsl.h"
 #include "ir/clone.h"
 #include "passes/differentiate.h"
 #include "passes/pass.h"
+#include "runtime/compile.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/random_inputs.h"
 
@@ -97,10 +97,7 @@ int64_t kept(const ir::Function& f) {
 }
 
 std::unique_ptr<ir::Function> after_pipeline(const ir::Function& f) {
-  const codegen::TargetInfo target = codegen::describe({});
-  passes::PassContext context;
-  context.vector_lanes = target.vector_lanes;
-  context.vector_registers = target.vector_registers;
+  passes::PassContext context = runtime::pass_context({});
   auto result = ir::clone(f);
   passes::run_passes(*result, passes::standard_pipeline(), context, {});
   return result;

@@ -1,4 +1,5 @@
 #include "tests/support/compiled_ways.h"
+#include "runtime/compile.h"
 
 #include <fmt/format.h>
 
@@ -15,14 +16,6 @@ namespace seqc::test {
 namespace {
 
 using Tensors = std::vector<ir::Tensor>;
-
-passes::PassContext host_context() {
-  const codegen::TargetInfo target = codegen::describe({});
-  passes::PassContext context;
-  context.vector_lanes = target.vector_lanes;
-  context.vector_registers = target.vector_registers;
-  return context;
-}
 
 std::string difference(const ir::Tensor& got, const ir::Tensor& want, double bound) {
   if (got.dtype() != want.dtype() || got.shape() != want.shape())
@@ -62,7 +55,7 @@ const std::vector<std::string>& needed_passes() {
 }
 
 void CompiledWays::add(const std::string& how, const std::vector<std::string>& passes, bool folds) {
-  passes::PassContext context = host_context();
+  passes::PassContext context = runtime::pass_context({});
   auto function = ir::clone(function_);
   const auto timings = passes::run_passes(*function, passes, context, {});
   const bool exact = std::none_of(timings.begin(), timings.end(), [](const passes::PassTiming& timing) {

@@ -1,4 +1,5 @@
 #include "tests/support/gradient_check.h"
+#include "runtime/compile.h"
 
 #include <doctest/doctest.h>
 
@@ -85,10 +86,7 @@ std::unique_ptr<ir::Function> with_gradients(const ir::Function& f, const passes
 }
 
 std::vector<Tensor> run_compiled(const ir::Function& f, const std::vector<Tensor>& inputs, size_t* workspace) {
-  const codegen::TargetInfo target = codegen::describe({});
-  passes::PassContext context;
-  context.vector_lanes = target.vector_lanes;
-  context.vector_registers = target.vector_registers;
+  passes::PassContext context = runtime::pass_context({});
   auto function = ir::clone(f);
   passes::run_passes(*function, passes::standard_pipeline(), context, {});
   const auto code = codegen::compile(*function);
