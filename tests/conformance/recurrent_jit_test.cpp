@@ -14,11 +14,11 @@ namespace {
 using namespace seqc;
 using namespace seqc::test;
 
-/// Compiles in memory and runs on one or two threads, in turn.
-Executor just_in_time() {
-  return [calls = 0](std::unique_ptr<ir::Function> function, const std::vector<ir::Tensor>& inputs) mutable {
+/// Compiles in memory and runs on one or two threads, in turn, which share even the smallest if that is always worth it.
+Executor just_in_time(int64_t worth_sharing = 0) {
+  return [=, calls = 0](std::unique_ptr<ir::Function> function, const std::vector<ir::Tensor>& inputs) mutable {
     runtime::CompileOptions options;
-    options.target.worth_sharing = 0;  // two threads share even the smallest
+    options.target.worth_sharing = worth_sharing;
     return runtime::Session(runtime::Program::compile(std::move(function), options), 1 + calls++ % 2).run(inputs);
   };
 }
@@ -40,6 +40,13 @@ TEST_SUITE_BEGIN("conformance");
 TEST_CASE("random recurrent nodes, compiled just in time, agree with the oracle") {
   const Executor run = just_in_time();
   for (uint64_t seed = 0; seed < 2000; ++seed) expect_agreement(seed, random_case(seed), run, 1e-4, 1e-5);
+}
+
+TEST_CASE("random recurrent nodes of many steps and wide inputs, compiled just in time, agree with the oracle") {
+  for (const int64_t worth_sharing : {0, 768}) {
+    const Executor run = just_in_time(worth_sharing);
+    for (uint64_t seed = 0; seed < 150; ++seed) expect_agreement(seed, random_case(seed, Sizes::Long), run, 1e-4, 1e-5);
+  }
 }
 
 TEST_CASE("random recurrent nodes, built as libraries, agree with the oracle") {

@@ -140,7 +140,7 @@ void draw_operands(Draw& draw, RecurrentCase& c) {
   if (draw.chance(0.5)) set(kP, weights(), 0.5);
 }
 
-RecurrentCase draw_case(Draw& draw) {
+RecurrentCase draw_case(Draw& draw, Sizes sizes) {
   RecurrentCase c;
   c.cell = draw.pick({Cell::RNN, Cell::GRU, Cell::LSTM, Cell::LSTM});
   c.opset = draw.pick<int64_t>({1, 6, 7, 11, 14, 17, 22, 22});
@@ -148,6 +148,12 @@ RecurrentCase draw_case(Draw& draw) {
   c.N = draw.pick<int64_t>({1, 1, 2, 3, 5, 17});
   c.I = draw.pick<int64_t>({1, 2, 3, 5, 7, 8, 9, 16, 17, 33});
   c.H = draw.pick<int64_t>({1, 2, 3, 5, 7, 8, 9, 16, 17, 33});
+  if (sizes == Sizes::Long) {
+    c.T = draw.pick<int64_t>({16, 17, 29, 40});
+    c.N = draw.pick<int64_t>({1, 1, 1, 2});
+    c.I = draw.pick<int64_t>({1, 5, 33, 64, 150, 400, 1100});
+    c.H = draw.pick<int64_t>({1, 3, 9, 31, 48, 64, 65, 100});
+  }
   c.named_t = draw.chance(0.5);
   c.named_n = draw.chance(0.5);
   c.trailing_names = draw.chance(0.25);
@@ -243,17 +249,17 @@ void read_attribute(const onnx::AttributeProto& attribute, RecurrentCase& c, int
 
 }  // namespace
 
-RecurrentCase random_case(std::mt19937_64& rng) {
+RecurrentCase random_case(std::mt19937_64& rng, Sizes sizes) {
   Draw draw(rng);
   while (true) {
-    RecurrentCase c = draw_case(draw);
+    RecurrentCase c = draw_case(draw, sizes);
     if (is_tame(c)) return c;
   }
 }
 
-RecurrentCase random_case(uint64_t seed) {
+RecurrentCase random_case(uint64_t seed, Sizes sizes) {
   std::mt19937_64 rng(seed);
-  return random_case(rng);
+  return random_case(rng, sizes);
 }
 
 onnx::ModelProto to_model(const RecurrentCase& c) {

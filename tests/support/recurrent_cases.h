@@ -13,12 +13,16 @@
 
 namespace seqc::test {
 
-/// Any cell, opset, attribute, optional input and output, with odd sizes (H and I up to 33, N up to 17, T 0 to 20).
+/// Small: H and I up to 33, N up to 17, T 0 to 20. Long: T 16 to 40, H up to 100, I up to 1100, mostly one row: enough for what
+/// compiled code does in several steps at once, and for sums that it makes in parts.
+enum class Sizes { Small, Long };
+
+/// Any cell, opset, attribute, optional input and output, with odd sizes.
 /// The draw depends on the generator only, not on the standard library. Values stay tame: |output| <= 50, and no input
 /// of a ThresholdedRelu lies within 1e-5 of its jump, where float and double may rightly differ.
-RecurrentCase random_case(std::mt19937_64& rng);
+RecurrentCase random_case(std::mt19937_64& rng, Sizes sizes = Sizes::Small);
 /// The same from a fresh generator: one number reproduces a failure.
-RecurrentCase random_case(uint64_t seed);
+RecurrentCase random_case(uint64_t seed, Sizes sizes = Sizes::Small);
 
 /// A model with the case's one node; outputs are named Y, Y_h, Y_c.
 onnx::ModelProto to_model(const RecurrentCase& c);
