@@ -72,8 +72,9 @@ class Products {
     constexpr size_t kProducts = 48;               // of one pass through the loop over k, about
     const int64_t width = dots_ ? c_.group() : 1;  // k of a step
     const auto least = static_cast<size_t>(c_.group() / width);
-    const auto unroll =
-        static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(kProducts / products_of_one(sums), least, 8)));
+    const auto fitting = static_cast<size_t>(e_.machine.load_stride / bytes_of_line());
+    const size_t most = std::min(kProducts / products_of_one(sums), fitting);
+    const auto unroll = static_cast<int64_t>(std::bit_floor(std::clamp<size_t>(most, least, 8)));
     const OtherSums* others = tile_.others;              // of the first loop
     const auto run = [&](int64_t steps, int64_t wide) {  // as often as that many steps of `wide` k fit
       const int64_t at_once = steps * wide;
@@ -113,6 +114,12 @@ class Products {
   }
 
  private:
+  /// Of the weights of one k, in front of those of the next.
+  int64_t bytes_of_line() const {
+    const auto bytes = static_cast<int64_t>(registers_) * tile_.lanes * static_cast<int64_t>(ir::size_of(c_.stored()));
+    return std::max<int64_t>(1, bytes);
+  }
+
   /// Multiply-adds that come with one k, about.
   size_t products_of_one(const Emitter::Carried& sums) const {
     const bool others = tile_.others && c_.depth.is_constant();

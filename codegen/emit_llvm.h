@@ -20,6 +20,7 @@ struct Machine {
   int64_t vector_registers = 16;
   int64_t fma_units = 1;           ///< full vectors that are multiplied and added in a cycle, see TargetInfo
   int64_t first_cache = 32 << 10;  ///< bytes of a core's first data cache
+  int64_t load_stride = 4 << 10;   ///< bytes from one load of an instruction to its next, up to which caches foresee it
   bool has_fma = false;
   bool has_scale = false;       ///< multiplies vectors by powers of two, of any size, in one instruction
   bool has_f16 = false;         ///< converts f16 in hardware
