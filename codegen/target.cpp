@@ -56,8 +56,7 @@ bool is_one_of(llvm::StringRef cpu, std::initializer_list<llvm::StringRef> names
   return std::find(names.begin(), names.end(), cpu) != names.end();
 }
 
-/// What LLVM does not tell of a processor. Sources: AMD's software optimization guides of families 19h and 1Ah, Intel's
-/// optimization reference manual.
+/// What LLVM does not tell of a processor. Measured on AMD's alone; to be held against Intel's manuals.
 void describe_core(llvm::StringRef cpu, bool wide, Machine& result) {
   if (is_one_of(cpu, {"znver5", "icelake-client", "icelake-server", "tigerlake", "rocketlake", "alderlake",
                       "raptorlake", "sapphirerapids", "emeraldrapids", "graniterapids", "graniterapids-d"}))
